@@ -2,7 +2,8 @@
 
 Characters are classified by Unicode properties (UAX 44), not by lists; joiners are accepted where RFC 5892's CONTEXTJ
 rules need them, as in PRECIS (RFC 8264, FreeformClass). Invisible characters come with pasted text, so they are dropped
-and not refused; a text that would display something other than it holds is refused.
+and not refused; a text that would display something other than it holds is refused. Blanks around a text are removed,
+and each run of blanks inside becomes one, so that two writings of one name are one text.
 """
 
 import unicodedata
@@ -62,6 +63,12 @@ _DIGIT: Final = _pattern(r"\p{Nd}")
 _DIRECTION: Final = _pattern(f"[{_MARKS_OF_DIRECTION}]")
 _AROUND: Final = "".join(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 """Unicode's Bidi_Control characters; programs add them around copied text, mostly around numbers."""
+_BLANK_AROUND: Final = (
+    _AROUND + "\t\n\r" + "".join(c for c in map(chr, range(0x3001)) if unicodedata.category(c) == "Zs")
+)
+_BLANKS: Final = _pattern(r"(?<=\S)(?:(\u3000)\u3000*|\p{Zs}+)(?=\S)")
+"""A run of blanks inside a line; one of ideographic spaces stays one."""
+_LINE_END: Final = _pattern(r"\p{Zs}*(?:\r\n|\r|\n)")
 
 
 def without_unseen(text: str, *, block: bool = False) -> str:
@@ -82,16 +89,39 @@ def stored(text: str, *, block: bool = False) -> tuple[str, str]:
     Takes time linear in the length. A stored text is stored again unchanged.
     """
     if text.isascii() and text.isprintable():  # most texts: nothing is invisible and nothing can be refused
-        return text, "must not be blank" if text.isspace() else ""
-    seen = without_unseen(text, block=block)
+        return _one_line(text), "must not be blank" if text.isspace() else ""
+    seen = without_unseen(text, block=block).strip(_BLANK_AROUND)
     wrong = next(_faults(text, seen, block), "")
-    return (text, wrong) if wrong else (unicodedata.normalize("NFC", seen), "")
+    if wrong:
+        return text, wrong
+    return unicodedata.normalize("NFC", _lines(seen) if block else _one_line(seen)), ""
 
 
 def searched(text: str) -> str:
     """Returns a search text, as a scanner or the clipboard sends it, in one line without invisible characters."""
     seen: str = UNSEEN_IN_LINES.sub("", _CONTROL.sub(" ", text).translate(dict.fromkeys(map(ord, _AROUND))))
     return unicodedata.normalize("NFC", " ".join(seen.split()))
+
+
+def _one_line(text: str) -> str:
+    """Returns a line without blanks around it and with one for each run of them; a folded line is returned itself."""
+    folded = _folded(text.strip(" "))
+    return text if folded == text else folded
+
+
+def _lines(text: str) -> str:
+    """Returns prose with one form of line end, without blanks before it, and with one blank for each run of them.
+
+    Blanks at the beginning of a line stay: they indent lists.
+    """
+    return _folded(_LINE_END.sub("\n", text))
+
+
+def _folded(text: str) -> str:
+    if text.isascii() and "  " not in text:
+        return text
+    folded: str = _BLANKS.sub(lambda found: found[1] or " ", text)
+    return folded
 
 
 def _faults(text: str, seen: str, block: bool) -> Iterator[str]:

@@ -20,7 +20,9 @@ LONGEST_KEY: Final = 40
 FEWEST_DIGITS: Final = 5
 """Fewer digits are part of a name, as in `Henry 8`, and no phone number."""
 
-_PHONE: Final = regex.compile(r"(?<![\w-])[(+]*\d(?:[\s()./+-]*\d)*(?:\s*(?:ext|extension|x|#)[.:\s]*\d+)?(?!\w)")
+_PHONE: Final = regex.compile(
+    rf"(?<![\w-]){phone_number.PREFIX}{phone_number.NUMBER}{phone_number.EXTENSION}(?!\w)", regex.IGNORECASE
+)
 _DAY: Final = regex.compile(r"(?<!\S)(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2\d{4})(?![\w/-])")
 """A whole day as one word: it is no part of the phone number beside it."""
 _DATE: Final = regex.compile(

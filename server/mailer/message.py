@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Final
@@ -24,6 +24,8 @@ _LONGEST_LINE: Final = 78
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _PLAIN_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
 """The dot-atom form of RFC 5322 section 3.4.1, in ASCII: it needs no quoting or encoding in a header."""
+_INTERNATIONAL: Final = POLICY.clone(utf8=True)
+"""RFC 6532: an address with letters of other scripts stands in a header as it is."""
 _ENCODED_WORD: Final = "=?"
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
@@ -45,6 +47,11 @@ class OutgoingEmail:
     recipient: str
     content: bytes
     """The message as sent, with CRLF line ends."""
+
+    @property
+    def needs_utf8(self) -> bool:
+        """True if only a server with SMTPUTF8 (RFC 6531) can take it: the recipient's address is not in ASCII."""
+        return not self.recipient.isascii()
 
 
 def sender_domain(sender: str) -> str:
@@ -80,7 +87,7 @@ def build_message(mail: ClaimedEmail, sender: str, rendered: RenderedEmail, pict
         "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n",
         _multipart("alternative", outer, _body(rendered.text, "plain"), html),
     )
-    return OutgoingEmail(written.address, recipient.address, "".join(headers).encode("ascii"))
+    return OutgoingEmail(written.address, recipient.address, "".join(headers).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +117,15 @@ def _recipient(address: str) -> _Party:
     line = f"To: {address}\r\n"
     if len(line) <= _LONGEST_LINE and _PLAIN_ADDRESS.fullmatch(address) and _ENCODED_WORD not in address:
         return _Party(line, address)
-    return _party("To", Address(addr_spec=address))
+    return _party("To", Address(addr_spec=address), POLICY if address.isascii() else _INTERNATIONAL)
 
 
-def _party(name: str, value: object) -> _Party:
+def _party(name: str, value: object, policy: "EmailPolicy[EmailMessage]" = POLICY) -> _Party:
     """Returns a header that must hold exactly one address."""
-    message = EmailMessage(policy=POLICY)
+    message = EmailMessage(policy=policy)
     message[name] = value
     (address,) = message[name].addresses
-    return _Party(POLICY.fold(name, message[name]), address.addr_spec)
+    return _Party(policy.fold(name, message[name]), address.addr_spec)
 
 
 def _unstructured(name: str, value: str) -> str:

@@ -23,7 +23,7 @@ MAX_REPLY_CHARACTERS: Final = 32_768
 """The limit on one reply, so that a faulty server cannot fill the memory."""
 MAX_UNREAD_REPLIES: Final = 10
 _REPLY_LINE: Final = re.compile(rb"[2-5]\d\d(?:[- ]|\r?$)")
-_COMMAND: Final = re.compile(r"[\x20-\x7e]+")
+_COMMAND: Final = re.compile(r"[\x20-\x7e\u00a1-\U0010ffff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class Reply:
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}"
+
+
+_NO_SMTPUTF8: Final = Reply(553, "the mail server does not take addresses with letters other than ASCII (no SMTPUTF8)")
 
 
 class SmtpRefused(Exception):
@@ -61,16 +64,23 @@ class SmtpBroken(Exception):
 class SmtpDialog(asyncio.Protocol):
     """One connection after EHLO and login; it sends one email at a time.
 
-    transport: the connection, which this protocol takes over. pipelines, checks_size: the server offers PIPELINING and
-    SIZE. stage_seconds: the timeout of each reply.
+    transport: the connection, which this protocol takes over. pipelines, checks_size, takes_utf8: the server offers
+    PIPELINING, SIZE and SMTPUTF8. stage_seconds: the timeout of each reply.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, *, pipelines: bool, checks_size: bool, stage_seconds: float
+        self,
+        transport: asyncio.Transport,
+        *,
+        pipelines: bool,
+        checks_size: bool,
+        takes_utf8: bool,
+        stage_seconds: float,
     ) -> None:
         self._transport = transport
         self._pipelines = pipelines
         self._checks_size = checks_size
+        self._takes_utf8 = takes_utf8
         self._stage_seconds = stage_seconds
         self._received = b""
         self._lines: list[str] = []
@@ -113,8 +123,11 @@ class SmtpDialog(asyncio.Protocol):
 
     async def _begin(self, email: OutgoingEmail) -> None:
         """Sends the envelope and DATA; returns when the server waits for the content."""
-        size = f" SIZE={len(email.content)}" if self._checks_size else ""
-        envelope = (_command(f"MAIL FROM:<{email.sender}>{size}"), _command(f"RCPT TO:<{email.recipient}>"))
+        if email.needs_utf8 and not self._takes_utf8:
+            raise SmtpRefused(_NO_SMTPUTF8, recipient=True)
+        options = f" SIZE={len(email.content)}" if self._checks_size else ""
+        options += " SMTPUTF8" if email.needs_utf8 else ""
+        envelope = (_command(f"MAIL FROM:<{email.sender}>{options}"), _command(f"RCPT TO:<{email.recipient}>"))
         if self._resets:
             await self._exchange(b"RSET\r\n")
         self._resets = True
@@ -183,7 +196,7 @@ class SmtpDialog(asyncio.Protocol):
 def _command(line: str) -> bytes:
     if not _COMMAND.fullmatch(line):
         raise ValueError("an address has characters that no SMTP command can hold")
-    return f"{line}\r\n".encode("ascii")
+    return f"{line}\r\n".encode()
 
 
 def _content(content: bytes) -> bytes:

@@ -147,8 +147,14 @@ class SmtpMailer:
         transport = client.transport
         if not isinstance(transport, asyncio.Transport):
             raise MailSystemAway("the connection was lost after the greeting")
-        pipelines, checks_size = map(client.supports_extension, ("pipelining", "size"))
-        return SmtpDialog(transport, pipelines=pipelines, checks_size=checks_size, stage_seconds=STAGE_SECONDS)
+        pipelines, checks_size, takes_utf8 = map(client.supports_extension, ("pipelining", "size", "smtputf8"))
+        return SmtpDialog(
+            transport,
+            pipelines=pipelines,
+            checks_size=checks_size,
+            takes_utf8=takes_utf8,
+            stage_seconds=STAGE_SECONDS,
+        )
 
     def _client(self) -> SMTP:
         server = self._server

@@ -12,6 +12,7 @@ from server.mailer.transport import MailDeferred, MailSystemAway, RecipientRefus
 from tests.fixtures.proofs import control
 
 PIPELINING = b"250-sink\r\n250-PIPELINING\r\n250 SIZE 1000\r\n"
+SMTPUTF8 = PIPELINING.replace(b"250 SIZE", b"250-SMTPUTF8\r\n250 SIZE")
 PLAIN = b"250 sink\r\n"
 OK = b"250 OK\r\n"
 START = b"354 go on\r\n"
@@ -216,11 +217,31 @@ async def test_connection_idle_for_long_is_not_used_again(monkeypatch: pytest.Mo
 
 
 @control("S57")
-@pytest.mark.parametrize("address", ["b@b.example>\r\nDATA", "b\x00@b.example", "bé@b.example"])
+@pytest.mark.parametrize("address", ["b@b.example>\r\nDATA", "b\x00@b.example", "b\x85@b.example"])
 async def test_address_that_no_command_can_hold_is_not_sent(address: str) -> None:
     async def script(line: Line) -> None:
-        await line.greet(PIPELINING)
+        await line.greet(SMTPUTF8)
 
     async with scripted(script) as mailer:
         with pytest.raises(ValueError, match="no SMTP command can hold"):
             await mailer.send(OutgoingEmail("a@a.example", address, CONTENT))
+
+
+async def test_letters_of_other_scripts_need_smtputf8() -> None:
+    async def script(line: Line) -> None:
+        await line.greet(SMTPUTF8)
+        await line.expect(
+            b"MAIL FROM:<a@a.example> SIZE=18 SMTPUTF8\r\n", "RCPT TO:<bé@b.example>\r\n".encode(), b"DATA\r\n"
+        )
+        line.reply(OK, OK, START)
+        await line.expect(STUFFED)
+        line.reply(OK)
+
+    async def without(line: Line) -> None:
+        await line.greet(PIPELINING)
+
+    async with scripted(script) as mailer:
+        await mailer.send(OutgoingEmail("a@a.example", "bé@b.example", CONTENT))
+    async with scripted(without) as mailer:
+        with pytest.raises(RecipientRefused, match="SMTPUTF8"):
+            await mailer.send(OutgoingEmail("a@a.example", "bé@b.example", CONTENT))

@@ -1,19 +1,15 @@
 """Normalizes the texts of a request and checks them against the rules of their fields."""
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from medconnect.options.v1 import access_pb2
 
-from server import plain_text, typed_number
+from server import email_address, phone_number, plain_text, typed_number
 from server.errors import FieldViolation
-
-_NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
-"""Addresses that HTML's rule accepts and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
 
 _Step = Callable[[Message, str, list[FieldViolation]], None]
 """Applies the rules of one field to a message at a path, and adds the violations to the list."""
@@ -69,15 +65,12 @@ def _bound_items(field: FieldDescriptor, step: _Step | None) -> _Step:
 def _text(field: FieldDescriptor) -> _Step:
     name, json_name = field.name, field.json_name
     option = field.GetOptions().Extensions[access_pb2.text]
-    address = field.GetOptions().Extensions[validate_pb2.field].string.email
 
     def single(message: Message, prefix: str, found: list[FieldViolation]) -> None:
         text: str = getattr(message, name)
-        if not text:
+        if not text and not (option == access_pb2.TEXT_PHONE and message.HasField(name)):
             return
         normal, wrong = _check_text(text, option)
-        if address and _NOT_MAILABLE.search(normal):
-            wrong = "must be a valid email address"
         if wrong:
             found.append(FieldViolation(f"{prefix}{json_name}", wrong))
         elif normal is not text:
@@ -141,4 +134,10 @@ def _check_text(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]
         return typed_number.compact(text), ""
     if option == access_pb2.TEXT_SEARCH:
         return plain_text.searched(text), ""
-    return plain_text.stored(text, block=option == access_pb2.TEXT_BLOCK)
+    normal, wrong = plain_text.stored(text, block=option == access_pb2.TEXT_BLOCK)
+    if option == access_pb2.TEXT_PHONE and not wrong and not phone_number.is_valid(normal):
+        wrong = phone_number.EXPECTED
+    if option == access_pb2.TEXT_EMAIL and not wrong:
+        normal = email_address.normal(normal)
+        wrong = "" if email_address.is_valid(normal) else email_address.EXPECTED
+    return normal, wrong

@@ -5,7 +5,9 @@ from typing import Final, cast
 import protovalidate
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
+from medconnect.options.v1 import access_pb2
 
+from server import email_address, phone_number
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.api.interceptors.text_rules import TextRules
@@ -27,6 +29,12 @@ _WORDS_OF_FIELDS: Final = {
     "productCode": "must be a code such as 04012345678901; scan a damaged code again",
 }
 """Replacements for the message about the pattern of a field whose value people type."""
+
+_WORDS_OF_TEXTS: Final = {
+    access_pb2.TEXT_PHONE: phone_number.EXPECTED,
+    access_pb2.TEXT_EMAIL: email_address.EXPECTED,
+}
+"""Replacements for the message about an empty text, which the rules of the text do not see."""
 
 _OF_FIELD: Final = "field."
 """The prefix of rules of a message that name the field in which the caller looks for the fault."""
@@ -58,15 +66,17 @@ class Validation(Interceptor):
         except DecodeError:
             raise MalformedBody() from None
         violations = self._texts[request_type].violations(message)
-        if not violations:
-            violations = [_violation(message, found) for found in self._validator.collect_violations(message)]
+        if all(violation.message in _WORDS_OF_TEXTS.values() for violation in violations):  # no text is too costly
+            named = {violation.field for violation in violations}
+            broken = [_violation(message, found) for found in self._validator.collect_violations(message)]
+            violations += [violation for violation in broken if violation.field not in named]
         if violations:
             raise ValidationFailed(violations=violations)
         return message
 
 
 def _violation(message: Message, found: protovalidate.Violation) -> FieldViolation:
-    path = ""
+    path, option = "", access_pb2.TEXT_UNSPECIFIED
     descriptor = _descriptor(type(message))
     for element in found.proto.field.elements if found.proto.field is not None else ():
         field = descriptor.fields_by_name[element.field_name]
@@ -75,11 +85,13 @@ def _violation(message: Message, found: protovalidate.Violation) -> FieldViolati
             path += f"[{element.subscript.value}]"
         if field.message_type is not None:
             descriptor = field.message_type
+        option = field.GetOptions().Extensions[access_pb2.text]
     if found.proto.rule_id.startswith(_OF_FIELD):
         path += f".{found.proto.rule_id.removeprefix(_OF_FIELD)}"
     words = _WORDS.get(found.proto.rule_id, found.proto.message)
     if found.proto.rule_id == "string.pattern":
         words = _WORDS_OF_FIELDS.get(path.rpartition(".")[2], words)
+        words = _WORDS_OF_TEXTS.get(option, words)
     return FieldViolation(path, words)
 
 

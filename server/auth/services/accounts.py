@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from server import email_address
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
@@ -207,7 +208,7 @@ class AccountService:
         chosen = password or secrets.token_urlsafe(15)
         check_new_password(chosen, email)
         admin = NewAccount(
-            email=email.lower(),
+            email=email_address.normal(email),
             password_hash=await self._passwords.hash(chosen),
             full_name=FIRST_ADMIN_NAME,
             phone="",

@@ -4,6 +4,7 @@ from collections.abc import Set
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from server import email_address
 from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent, Outcome
@@ -64,8 +65,8 @@ class SessionService:
         unknown email, a wrong password and a deactivated account; RateLimitExceeded while the account is delayed; and
         SecondFactorRequired, with the challenge that SecondStep takes, if the account has a second factor.
         """
-        async with self._attempts.counted(email.lower(), address) as attempt:
-            return await self._login(email.lower(), password, attempt)
+        async with self._attempts.counted(email_address.normal(email), address) as attempt:
+            return await self._login(email_address.normal(email), password, attempt)
 
     async def _login(self, email: str, password: str, attempt: Attempt) -> SignedIn:
         async with self._work.read() as tx:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 
-from server import search_keys
+from server import email_address, search_keys
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
@@ -342,5 +342,5 @@ def _search(search: str | None) -> dict[str, str]:
     if search is None:
         return {}
     if "@" in search:
-        return {"email": search.strip().lower()}
+        return {"email": email_address.normal(search)}
     return {"name_query": search_keys.query(search) or ""}  # a search without words has no results

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from server import search_keys
+from server import email_address, search_keys
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
@@ -162,7 +162,7 @@ def _condition(text: str | None) -> Mapping[str, object]:
     if text is None:
         return {}
     if "@" in text:
-        return {"email": text.strip().lower()}
+        return {"email": email_address.normal(text)}
     try:
         reference = reference_number.normalize(text)
     except ReferenceNumberInvalid:

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!medconnect/auth/v1/password.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"medconnect/options/v1/access.proto\"\x82\x01\n\x15\x46orgotPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12=\n\x0c\x63lient_nonce\x18\x02 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x42\x0f\n\r_client_nonce\"\x18\n\x16\x46orgotPasswordResponse\"\xc0\x02\n\x14ResetPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12+\n\x08otp_code\x18\x02 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x03 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12=\n\x0c\x63lient_nonce\x18\x04 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x12L\n\x12second_factor_code\x18\x05 \x01(\tB+\xbaH r\x1e\x32\x1c^([0-9]{6}|[0-9A-Za-z]{16})$\x90\xb5\x18\x03\x98\xb5\x18\x01H\x01\x88\x01\x01\x42\x0f\n\r_client_nonceB\x15\n\x13_second_factor_code\"\x17\n\x15ResetPasswordResponse\"r\n\x15\x43hangePasswordRequest\x12,\n\x10\x63urrent_password\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x18\n\x16\x43hangePasswordResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!medconnect/auth/v1/password.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"medconnect/options/v1/access.proto\"\x90\x01\n\x15\x46orgotPasswordRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06\x12=\n\x0c\x63lient_nonce\x18\x02 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x42\x0f\n\r_client_nonce\"\x18\n\x16\x46orgotPasswordResponse\"\xce\x02\n\x14ResetPasswordRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06\x12+\n\x08otp_code\x18\x02 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x03 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12=\n\x0c\x63lient_nonce\x18\x04 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x12L\n\x12second_factor_code\x18\x05 \x01(\tB+\xbaH r\x1e\x32\x1c^([0-9]{6}|[0-9A-Za-z]{16})$\x90\xb5\x18\x03\x98\xb5\x18\x01H\x01\x88\x01\x01\x42\x0f\n\r_client_nonceB\x15\n\x13_second_factor_code\"\x17\n\x15ResetPasswordResponse\"r\n\x15\x43hangePasswordRequest\x12,\n\x10\x63urrent_password\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x18\n\x16\x43hangePasswordResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +34,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.auth.v1.password
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\021r\0172\r^[^@]+@[^@]+$\220\265\030\006'
   _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['client_nonce']._loaded_options = None
   _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['client_nonce']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_-]{22,128}$\230\265\030\001'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\021r\0172\r^[^@]+@[^@]+$\220\265\030\006'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['otp_code']._loaded_options = None
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['otp_code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$\220\265\030\003\230\265\030\001'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
@@ -52,15 +52,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_FORGOTPASSWORDREQUEST']._serialized_start=123
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=253
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=255
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=279
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=282
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=602
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=604
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=627
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=629
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=743
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=745
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=769
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=267
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=269
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=293
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=296
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=630
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=632
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=655
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=657
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=771
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=773
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=797
 # @@protoc_insertion_point(module_scope)

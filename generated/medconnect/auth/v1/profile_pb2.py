@@ -27,7 +27,7 @@ from medconnect.auth.v1 import user_pb2 as medconnect_dot_auth_dot_v1_dot_user__
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n medconnect/auth/v1/profile.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto\"\x17\n\x15GetCurrentUserRequest\"@\n\x16GetCurrentUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\xca\x03\n\x18UpdateCurrentUserRequest\x12;\n\x05phone\x18\x01 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x00\x88\x01\x01\x12%\n\rhospital_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64H\x01\x88\x01\x01\x12%\n\rpharmacy_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x02\x88\x01\x01\x12)\n\x10pharmacy_address\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02H\x03\x88\x01\x01\x12\x1e\n\x05\x65mail\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01H\x04\x88\x01\x01\x12\x31\n\x10\x63urrent_password\x18\x06 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01H\x05\x88\x01\x01\x12\x43\n\x05\x63lear\x18\x07 \x03(\tB4\xbaH1\x92\x01.\x10\x03\x18\x01\"(r&R\x05phoneR\x0chospitalNameR\x0fpharmacyAddressB\x08\n\x06_phoneB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x08\n\x06_emailB\x13\n\x11_current_password\"C\n\x19UpdateCurrentUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"B\n\x13\x43onfirmEmailRequest\x12+\n\x08otp_code\x18\x01 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\">\n\x14\x43onfirmEmailResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"K\n\x16UndoEmailChangeRequest\x12\x31\n\x05token\x18\x01 \x01(\tB\"\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{43}$\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x19\n\x17UndoEmailChangeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n medconnect/auth/v1/profile.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto\"\x17\n\x15GetCurrentUserRequest\"@\n\x16GetCurrentUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\xb7\x03\n\x18UpdateCurrentUserRequest\x12\x18\n\x05phone\x18\x01 \x01(\tB\x04\x90\xb5\x18\x05H\x00\x88\x01\x01\x12&\n\rhospital_name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x12&\n\rpharmacy_name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x02\x88\x01\x01\x12)\n\x10pharmacy_address\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02H\x03\x88\x01\x01\x12,\n\x05\x65mail\x18\x05 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06H\x04\x88\x01\x01\x12\x31\n\x10\x63urrent_password\x18\x06 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01H\x05\x88\x01\x01\x12\x43\n\x05\x63lear\x18\x07 \x03(\tB4\xbaH1\x92\x01.\x10\x03\x18\x01\"(r&R\x05phoneR\x0chospitalNameR\x0fpharmacyAddressB\x08\n\x06_phoneB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x08\n\x06_emailB\x13\n\x11_current_password\"C\n\x19UpdateCurrentUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"B\n\x13\x43onfirmEmailRequest\x12+\n\x08otp_code\x18\x01 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\">\n\x14\x43onfirmEmailResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"K\n\x16UndoEmailChangeRequest\x12\x31\n\x05token\x18\x01 \x01(\tB\"\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{43}$\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x19\n\x17UndoEmailChangeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,15 +35,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.auth.v1.profile_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['phone']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['phone']._serialized_options = b'\220\265\030\005'
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['hospital_name']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_name']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_address']._loaded_options = None
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_address']._serialized_options = b'\272H\007r\005\020\001\030\254\002'
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\021r\0172\r^[^@]+@[^@]+$\220\265\030\006'
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['current_password']._loaded_options = None
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['current_password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['clear']._loaded_options = None
@@ -57,15 +57,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCURRENTUSERRESPONSE']._serialized_start=177
   _globals['_GETCURRENTUSERRESPONSE']._serialized_end=241
   _globals['_UPDATECURRENTUSERREQUEST']._serialized_start=244
-  _globals['_UPDATECURRENTUSERREQUEST']._serialized_end=702
-  _globals['_UPDATECURRENTUSERRESPONSE']._serialized_start=704
-  _globals['_UPDATECURRENTUSERRESPONSE']._serialized_end=771
-  _globals['_CONFIRMEMAILREQUEST']._serialized_start=773
-  _globals['_CONFIRMEMAILREQUEST']._serialized_end=839
-  _globals['_CONFIRMEMAILRESPONSE']._serialized_start=841
-  _globals['_CONFIRMEMAILRESPONSE']._serialized_end=903
-  _globals['_UNDOEMAILCHANGEREQUEST']._serialized_start=905
-  _globals['_UNDOEMAILCHANGEREQUEST']._serialized_end=980
-  _globals['_UNDOEMAILCHANGERESPONSE']._serialized_start=982
-  _globals['_UNDOEMAILCHANGERESPONSE']._serialized_end=1007
+  _globals['_UPDATECURRENTUSERREQUEST']._serialized_end=683
+  _globals['_UPDATECURRENTUSERRESPONSE']._serialized_start=685
+  _globals['_UPDATECURRENTUSERRESPONSE']._serialized_end=752
+  _globals['_CONFIRMEMAILREQUEST']._serialized_start=754
+  _globals['_CONFIRMEMAILREQUEST']._serialized_end=820
+  _globals['_CONFIRMEMAILRESPONSE']._serialized_start=822
+  _globals['_CONFIRMEMAILRESPONSE']._serialized_end=884
+  _globals['_UNDOEMAILCHANGEREQUEST']._serialized_start=886
+  _globals['_UNDOEMAILCHANGEREQUEST']._serialized_end=961
+  _globals['_UNDOEMAILCHANGERESPONSE']._serialized_start=963
+  _globals['_UNDOEMAILCHANGERESPONSE']._serialized_end=988
 # @@protoc_insertion_point(module_scope)

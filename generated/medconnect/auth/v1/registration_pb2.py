@@ -29,7 +29,7 @@ from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%medconnect/auth/v1/registration.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\xad\t\n\x0fRegisterRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\'\n\x08password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12\x1c\n\tfull_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64\x12;\n\x05phone\x18\x04 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x00\x88\x01\x01\x12<\n\x04role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03H\x01\x88\x01\x01\x12&\n\x0elicense_number\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32H\x02\x88\x01\x01\x12$\n\x0especialization\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12#\n\rhospital_name\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x04\x88\x01\x01\x12%\n\rpharmacy_name\x18\t \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x05\x88\x01\x01\x12\'\n\x10pharmacy_address\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12?\n\rdate_of_birth\x18\x0b \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07\x88\x01\x01\x12?\n\x06gender\x18\x0c \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x08\x88\x01\x01\x12@\n\nblood_type\x18\r \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\t\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\n\x88\x01\x01\x12\'\n\x11\x65mergency_contact\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x0b\x88\x01\x01\x12\x45\n\x0f\x65mergency_phone\x18\x10 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x0c\x88\x01\x01\x12(\n\x12insurance_provider\x18\x11 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\r\x88\x01\x01\x12&\n\x10insurance_number\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x0e\x88\x01\x01\x12$\n\tallergies\x18\x13 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x14 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x42\x08\n\x06_phoneB\x07\n\x05_roleB\x11\n\x0f_license_numberB\x11\n\x0f_specializationB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_number\"\xe1\x01\n\x10RegisterResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x32\n\x07patient\x18\x02 \x01(\x0b\x32!.medconnect.auth.v1.PatientRecord\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cidle_seconds\x18\x06 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%medconnect/auth/v1/registration.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\xfa\x08\n\x0fRegisterRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06\x12\'\n\x08password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12\x1d\n\tfull_name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x18\n\x05phone\x18\x04 \x01(\tB\x04\x90\xb5\x18\x05H\x00\x88\x01\x01\x12<\n\x04role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03H\x01\x88\x01\x01\x12&\n\x0elicense_number\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32H\x02\x88\x01\x01\x12$\n\x0especialization\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12$\n\rhospital_name\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x04\x88\x01\x01\x12&\n\rpharmacy_name\x18\t \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x05\x88\x01\x01\x12\'\n\x10pharmacy_address\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12?\n\rdate_of_birth\x18\x0b \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07\x88\x01\x01\x12?\n\x06gender\x18\x0c \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x08\x88\x01\x01\x12@\n\nblood_type\x18\r \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\t\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\n\x88\x01\x01\x12(\n\x11\x65mergency_contact\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x0b\x88\x01\x01\x12\"\n\x0f\x65mergency_phone\x18\x10 \x01(\tB\x04\x90\xb5\x18\x05H\x0c\x88\x01\x01\x12)\n\x12insurance_provider\x18\x11 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\r\x88\x01\x01\x12&\n\x10insurance_number\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x0e\x88\x01\x01\x12$\n\tallergies\x18\x13 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x14 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x42\x08\n\x06_phoneB\x07\n\x05_roleB\x11\n\x0f_license_numberB\x11\n\x0f_specializationB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_number\"\xe1\x01\n\x10RegisterResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x32\n\x07patient\x18\x02 \x01(\x0b\x32!.medconnect.auth.v1.PatientRecord\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cidle_seconds\x18\x06 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,13 +37,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.auth.v1.registra
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\021r\0172\r^[^@]+@[^@]+$\220\265\030\006'
   _globals['_REGISTERREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['full_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['full_name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_REGISTERREQUEST'].fields_by_name['full_name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_REGISTERREQUEST'].fields_by_name['phone']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_REGISTERREQUEST'].fields_by_name['phone']._serialized_options = b'\220\265\030\005'
   _globals['_REGISTERREQUEST'].fields_by_name['role']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['role']._serialized_options = b'\272H\t\202\001\006\030\001\030\002\030\003'
   _globals['_REGISTERREQUEST'].fields_by_name['license_number']._loaded_options = None
@@ -51,9 +51,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERREQUEST'].fields_by_name['specialization']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['specialization']._serialized_options = b'\272H\004r\002\030d'
   _globals['_REGISTERREQUEST'].fields_by_name['hospital_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REGISTERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_address']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_address']._serialized_options = b'\272H\005r\003\030\254\002'
   _globals['_REGISTERREQUEST'].fields_by_name['date_of_birth']._loaded_options = None
@@ -65,11 +65,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERREQUEST'].fields_by_name['address']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\254\002'
   _globals['_REGISTERREQUEST'].fields_by_name['emergency_contact']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REGISTERREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_REGISTERREQUEST'].fields_by_name['emergency_phone']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_REGISTERREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\220\265\030\005'
   _globals['_REGISTERREQUEST'].fields_by_name['insurance_provider']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REGISTERREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_REGISTERREQUEST'].fields_by_name['insurance_number']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['insurance_number']._serialized_options = b'\272H\004r\002\0302'
   _globals['_REGISTERREQUEST'].fields_by_name['allergies']._loaded_options = None
@@ -77,7 +77,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERREQUEST'].fields_by_name['existing_conditions']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['existing_conditions']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
   _globals['_REGISTERREQUEST']._serialized_start=229
-  _globals['_REGISTERREQUEST']._serialized_end=1426
-  _globals['_REGISTERRESPONSE']._serialized_start=1429
-  _globals['_REGISTERRESPONSE']._serialized_end=1654
+  _globals['_REGISTERREQUEST']._serialized_end=1375
+  _globals['_REGISTERRESPONSE']._serialized_start=1378
+  _globals['_REGISTERRESPONSE']._serialized_end=1603
 # @@protoc_insertion_point(module_scope)

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from medconnect.clinical.v1 import email_detachment_pb2 as medconnect_dot_clinical_dot_v1_dot_email__detachment__pb2
 from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
+from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*medconnect/clinical/v1/patient_email.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a-medconnect/clinical/v1/email_detachment.proto\x1a$medconnect/clinical/v1/patient.proto\"R\n\x17\x42indPatientEmailRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x05\x65mail\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\"L\n\x18\x42indPatientEmailResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patient\"\x80\x01\n\x19\x44\x65tachPatientEmailRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x45\n\x06reason\x18\x02 \x01(\x0e\x32).medconnect.clinical.v1.EmailDetachReasonB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"N\n\x1a\x44\x65tachPatientEmailResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patientb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*medconnect/clinical/v1/patient_email.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a-medconnect/clinical/v1/email_detachment.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"`\n\x17\x42indPatientEmailRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\'\n\x05\x65mail\x18\x02 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06\"L\n\x18\x42indPatientEmailResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patient\"\x80\x01\n\x19\x44\x65tachPatientEmailRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x45\n\x06reason\x18\x02 \x01(\x0e\x32).medconnect.clinical.v1.EmailDetachReasonB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"N\n\x1a\x44\x65tachPatientEmailResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patientb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +38,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BINDPATIENTEMAILREQUEST'].fields_by_name['patient_id']._loaded_options = None
   _globals['_BINDPATIENTEMAILREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_BINDPATIENTEMAILREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_BINDPATIENTEMAILREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_BINDPATIENTEMAILREQUEST'].fields_by_name['email']._serialized_options = b'\272H\021r\0172\r^[^@]+@[^@]+$\220\265\030\006'
   _globals['_DETACHPATIENTEMAILREQUEST'].fields_by_name['patient_id']._loaded_options = None
   _globals['_DETACHPATIENTEMAILREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_DETACHPATIENTEMAILREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_DETACHPATIENTEMAILREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_BINDPATIENTEMAILREQUEST']._serialized_start=184
-  _globals['_BINDPATIENTEMAILREQUEST']._serialized_end=266
-  _globals['_BINDPATIENTEMAILRESPONSE']._serialized_start=268
-  _globals['_BINDPATIENTEMAILRESPONSE']._serialized_end=344
-  _globals['_DETACHPATIENTEMAILREQUEST']._serialized_start=347
-  _globals['_DETACHPATIENTEMAILREQUEST']._serialized_end=475
-  _globals['_DETACHPATIENTEMAILRESPONSE']._serialized_start=477
-  _globals['_DETACHPATIENTEMAILRESPONSE']._serialized_end=555
+  _globals['_BINDPATIENTEMAILREQUEST']._serialized_start=220
+  _globals['_BINDPATIENTEMAILREQUEST']._serialized_end=316
+  _globals['_BINDPATIENTEMAILRESPONSE']._serialized_start=318
+  _globals['_BINDPATIENTEMAILRESPONSE']._serialized_end=394
+  _globals['_DETACHPATIENTEMAILREQUEST']._serialized_start=397
+  _globals['_DETACHPATIENTEMAILREQUEST']._serialized_end=525
+  _globals['_DETACHPATIENTEMAILRESPONSE']._serialized_start=527
+  _globals['_DETACHPATIENTEMAILRESPONSE']._serialized_end=605
 # @@protoc_insertion_point(module_scope)

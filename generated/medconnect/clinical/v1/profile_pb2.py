@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
+from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$medconnect/clinical/v1/profile.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$medconnect/clinical/v1/patient.proto\"\x13\n\x11GetProfileRequest\"M\n\x12GetProfileResponse\x12\x37\n\x07patient\x18\x01 \x01(\x0b\x32&.medconnect.clinical.v1.PatientProfile\"\x98\x07\n\x14UpdateProfileRequest\x12;\n\x05phone\x18\x01 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x00\x88\x01\x01\x12?\n\rdate_of_birth\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x01\x88\x01\x01\x12?\n\x06gender\x18\x03 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x12@\n\nblood_type\x18\x04 \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\x03\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x04\x88\x01\x01\x12\'\n\x11\x65mergency_contact\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x05\x88\x01\x01\x12\x45\n\x0f\x65mergency_phone\x18\x07 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x06\x88\x01\x01\x12(\n\x12insurance_provider\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x07\x88\x01\x01\x12&\n\x10insurance_number\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x08\x88\x01\x01\x12$\n\tallergies\x18\n \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12\x89\x01\n\x05\x63lear\x18\x0b \x03(\tBz\xbaHw\x92\x01t\x10\n\x18\x01\"nrlR\x05phoneR\tbloodTypeR\x07\x61\x64\x64ressR\x10\x65mergencyContactR\x0e\x65mergencyPhoneR\x11insuranceProviderR\x0finsuranceNumberR\tallergies\x12\x1d\n\x07version\x18\x0c \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\t\x88\x01\x01\x12\x18\n\x0b\x66ull_emails\x18\x14 \x01(\x08H\n\x88\x01\x01\x42\x08\n\x06_phoneB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_numberB\n\n\x08_versionB\x0e\n\x0c_full_emails\"P\n\x15UpdateProfileResponse\x12\x37\n\x07patient\x18\x01 \x01(\x0b\x32&.medconnect.clinical.v1.PatientProfileb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$medconnect/clinical/v1/profile.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\x13\n\x11GetProfileRequest\"M\n\x12GetProfileResponse\x12\x37\n\x07patient\x18\x01 \x01(\x0b\x32&.medconnect.clinical.v1.PatientProfile\"\xd4\x06\n\x14UpdateProfileRequest\x12\x18\n\x05phone\x18\x01 \x01(\tB\x04\x90\xb5\x18\x05H\x00\x88\x01\x01\x12?\n\rdate_of_birth\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x01\x88\x01\x01\x12?\n\x06gender\x18\x03 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x12@\n\nblood_type\x18\x04 \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\x03\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x04\x88\x01\x01\x12(\n\x11\x65mergency_contact\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x05\x88\x01\x01\x12\"\n\x0f\x65mergency_phone\x18\x07 \x01(\tB\x04\x90\xb5\x18\x05H\x06\x88\x01\x01\x12)\n\x12insurance_provider\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x07\x88\x01\x01\x12&\n\x10insurance_number\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x08\x88\x01\x01\x12$\n\tallergies\x18\n \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12\x89\x01\n\x05\x63lear\x18\x0b \x03(\tBz\xbaHw\x92\x01t\x10\n\x18\x01\"nrlR\x05phoneR\tbloodTypeR\x07\x61\x64\x64ressR\x10\x65mergencyContactR\x0e\x65mergencyPhoneR\x11insuranceProviderR\x0finsuranceNumberR\tallergies\x12\x1d\n\x07version\x18\x0c \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\t\x88\x01\x01\x12\x18\n\x0b\x66ull_emails\x18\x14 \x01(\x08H\n\x88\x01\x01\x42\x08\n\x06_phoneB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_numberB\n\n\x08_versionB\x0e\n\x0c_full_emails\"P\n\x15UpdateProfileResponse\x12\x37\n\x07patient\x18\x01 \x01(\x0b\x32&.medconnect.clinical.v1.PatientProfileb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +35,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.clinical.v1.prof
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['phone']._loaded_options = None
-  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['phone']._serialized_options = b'\220\265\030\005'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['date_of_birth']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['date_of_birth']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['gender']._loaded_options = None
@@ -44,11 +45,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['address']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\254\002'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['emergency_contact']._loaded_options = None
-  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['emergency_phone']._loaded_options = None
-  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\220\265\030\005'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['insurance_provider']._loaded_options = None
-  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['insurance_number']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['insurance_number']._serialized_options = b'\272H\004r\002\0302'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['allergies']._loaded_options = None
@@ -57,12 +58,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['clear']._serialized_options = b'\272Hw\222\001t\020\n\030\001\"nrlR\005phoneR\tbloodTypeR\007addressR\020emergencyContactR\016emergencyPhoneR\021insuranceProviderR\017insuranceNumberR\tallergies'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['version']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['version']._serialized_options = b'\272H\004\032\002(\001'
-  _globals['_GETPROFILEREQUEST']._serialized_start=131
-  _globals['_GETPROFILEREQUEST']._serialized_end=150
-  _globals['_GETPROFILERESPONSE']._serialized_start=152
-  _globals['_GETPROFILERESPONSE']._serialized_end=229
-  _globals['_UPDATEPROFILEREQUEST']._serialized_start=232
-  _globals['_UPDATEPROFILEREQUEST']._serialized_end=1152
-  _globals['_UPDATEPROFILERESPONSE']._serialized_start=1154
-  _globals['_UPDATEPROFILERESPONSE']._serialized_end=1234
+  _globals['_GETPROFILEREQUEST']._serialized_start=167
+  _globals['_GETPROFILEREQUEST']._serialized_end=186
+  _globals['_GETPROFILERESPONSE']._serialized_start=188
+  _globals['_GETPROFILERESPONSE']._serialized_end=265
+  _globals['_UPDATEPROFILEREQUEST']._serialized_start=268
+  _globals['_UPDATEPROFILEREQUEST']._serialized_end=1120
+  _globals['_UPDATEPROFILERESPONSE']._serialized_start=1122
+  _globals['_UPDATEPROFILERESPONSE']._serialized_end=1202
 # @@protoc_insertion_point(module_scope)

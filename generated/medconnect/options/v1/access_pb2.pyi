@@ -127,7 +127,7 @@ class _Text:
 class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TEXT_UNSPECIFIED: _Text.ValueType  # 0
-    """One line, stored in Unicode normalization form C: no line breaks, no tabs."""
+    """One line, stored in Unicode normalization form C: no line breaks, no tabs inside."""
     TEXT_BLOCK: _Text.ValueType  # 1
     """Several lines, stored in normalization form C: line breaks and tabs are allowed."""
     TEXT_VERBATIM: _Text.ValueType  # 2
@@ -140,16 +140,22 @@ class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType],
     """Words to search for: control and line-break characters are read as blanks, all invisible characters and marks of
     direction are dropped, and none is refused.
     """
+    TEXT_PHONE: _Text.ValueType  # 5
+    """A phone number as people write it, kept as written: digits with blanks, dashes, dots, slashes and parentheses, and an
+    extension.
+    """
+    TEXT_EMAIL: _Text.ValueType  # 6
+    """An email address, stored in lower case; a domain in another script is stored in its ASCII form (punycode)."""
 
 class Text(_Text, metaclass=_TextEnumTypeWrapper):
     """The characters that a text field may contain. Invisible characters are dropped, unless the text's script needs them
     to join its letters. Control, private-use and unassigned characters, characters that change the writing direction,
-    blank texts and more than 30 combining marks on a letter are refused. Texts that are passed on as sent may contain all
-    characters but NUL.
+    blank texts and more than 30 combining marks on a letter are refused. Blanks around a text are removed, and each run of
+    blanks inside becomes one. Texts that are passed on as sent may contain all characters but NUL.
     """
 
 TEXT_UNSPECIFIED: Text.ValueType  # 0
-"""One line, stored in Unicode normalization form C: no line breaks, no tabs."""
+"""One line, stored in Unicode normalization form C: no line breaks, no tabs inside."""
 TEXT_BLOCK: Text.ValueType  # 1
 """Several lines, stored in normalization form C: line breaks and tabs are allowed."""
 TEXT_VERBATIM: Text.ValueType  # 2
@@ -162,6 +168,12 @@ TEXT_SEARCH: Text.ValueType  # 4
 """Words to search for: control and line-break characters are read as blanks, all invisible characters and marks of
 direction are dropped, and none is refused.
 """
+TEXT_PHONE: Text.ValueType  # 5
+"""A phone number as people write it, kept as written: digits with blanks, dashes, dots, slashes and parentheses, and an
+extension.
+"""
+TEXT_EMAIL: Text.ValueType  # 6
+"""An email address, stored in lower case; a domain in another script is stored in its ASCII form (punycode)."""
 Global___Text: _TypeAlias = Text  # noqa: Y015
 
 @_typing.final

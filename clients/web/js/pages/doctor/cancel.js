@@ -36,7 +36,8 @@ export function resume(prescription, done) {
 }
 
 function claimedBy({ pharmacyName, pharmacyPhone = "", claimExpiresAt }) {
-  const dialled = pharmacyPhone.replaceAll(/[^+\d]/g, "");
+  const [number] = pharmacyPhone.normalize("NFKC").replace(/^tel/i, "").split(/[a-z#,;]/i); // without an extension
+  const dialled = number.replaceAll(/[^+\d]/g, "").replace(/(?!^)\+/g, "");
   return notice("busy", html`<p><strong>${pharmacyName}</strong> has claimed it until ${moment(claimExpiresAt)}.
     ${dialled ? html`Call <a href="tel:${dialled}">${pharmacyPhone}</a> and ask them to release it.` : nothing}</p>`);
 }
