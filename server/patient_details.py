@@ -50,3 +50,9 @@ def check_past_date(day: date, field: str, today: date) -> None:
     """Raises ValidationFailed for `field` unless the day lies between 1900 and today."""
     if not EARLIEST_DATE <= day <= today:
         raise ValidationFailed.of(field, "must be a date between 1900-01-01 and today")
+
+
+def check_after_birth(visited: date, born: date | None) -> None:
+    """Raises ValidationFailed for a visit before the patient's birth; one without a known date may be on any day."""
+    if born is not None and visited < born:
+        raise ValidationFailed.of("visitDate", "must not be before the patient's date of birth")

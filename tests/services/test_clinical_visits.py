@@ -1,12 +1,12 @@
 """Tests medical visits for doctors, on a real database."""
 
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from server.clinical.entities import NewVisit, VisitType, VitalSigns
+from server.clinical.entities import NewVisit, PatientChange, VisitType, VitalSigns
 from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, PageTokenInvalid, ValidationFailed
@@ -64,6 +64,16 @@ async def test_a_visit_took_place_between_1900_and_today(work: UnitOfWork, clock
         await clinic.visits.record(clinic.doctor, a_visit(clinic, day))
     assert refused.value.violations[0].field == "visitDate"
     await clinic.visits.record(clinic.doctor, a_visit(clinic, date(2026, 6, 1)))
+
+
+async def test_visit_before_birth_is_refused_and_not_stored(clinic: Clinic) -> None:
+    born = date(2020, 5, 17)
+    await clinic.patients.update(clinic.doctor, clinic.paula.id, None, PatientChange(date_of_birth=born))
+    with pytest.raises(ValidationFailed) as refused:
+        await clinic.visits.record(clinic.doctor, a_visit(clinic, born - timedelta(days=1)))
+    assert [violation.field for violation in refused.value.violations] == ["visitDate"]
+    assert await days(clinic, None, NO_PERIOD) == []
+    await clinic.visits.record(clinic.doctor, a_visit(clinic, born))
 
 
 async def test_a_visit_needs_a_patient(clinic: Clinic) -> None:

@@ -12,7 +12,7 @@ from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Caller
 from server.pagination import BY_DAY, DayAndId, Listing, Page, PageRequest, PageTokens
-from server.patient_details import check_past_date
+from server.patient_details import check_after_birth, check_past_date
 
 
 class VisitService:
@@ -31,12 +31,14 @@ class VisitService:
     async def record(self, caller: Caller, new: NewVisit) -> Visit:
         """Records a visit to the caller.
 
-        Raises ValidationFailed for a future date, NotFound and PatientNotIdentified for the patient.
+        Raises ValidationFailed for a date in the future or before the patient's birth, and NotFound and
+        PatientNotIdentified for the patient.
         """
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
             only_identified = self._requires_identification
-            visit = await tx[VisitRepository].insert(caller.user_id, new, only_identified=only_identified)
+            visit, born = await tx[VisitRepository].insert(caller.user_id, new, only_identified=only_identified)
+            check_after_birth(visit.visit_date, born)
             await tx[AuditWriter].record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
         return visit
 

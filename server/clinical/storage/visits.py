@@ -28,7 +28,8 @@ select_visit: Select[Any] = select(
     *visits.c, _patient.c.full_name.label("patient_name"), _doctor.c.full_name.label("doctor_name")
 ).select_from(visits.join(_doctor, true()).join(_patient, true()))
 """A visit with the names of patient and doctor at the time it was recorded."""
-_BY_ID = select_visit.where(_column.id == bindparam("id"))
+_born = select(patients.c.date_of_birth).where(patients.c.id == _column.patient_id).scalar_subquery()
+_STORED = select_visit.add_columns(_born.label("born")).where(_column.id == bindparam("id"))
 
 _GIVEN: Final = (
     "visit_date",
@@ -80,8 +81,8 @@ class VisitRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, doctor_id: UUID, new: NewVisit, *, only_identified: bool) -> Visit:
-        """Stores a visit and returns it.
+    async def insert(self, doctor_id: UUID, new: NewVisit, *, only_identified: bool) -> tuple[Visit, date | None]:
+        """Stores a visit; returns it and the patient's date of birth.
 
         Raises NotFound("patient"), and PatientNotIdentified for a self-asserted record if `only_identified`.
         """
@@ -97,11 +98,11 @@ class VisitRepository:
             **dict(zip(_MEASURED, measured, strict=True)),
         }
         await self._connection.execute(_INSERT, values)
-        row = await self._connection.first(_BY_ID, {"id": visit_id})
+        row = await self._connection.first(_STORED, {"id": visit_id})
         if row is None:
             exists = await self._connection.first(_EXISTS, {"patient_id": new.patient_id}) is not None
             raise PatientNotIdentified() if exists else NotFound("patient")
-        return visit_of(row)
+        return visit_of(row), row["born"]
 
     async def page_of_doctor(
         self,
