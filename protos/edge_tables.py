@@ -2,8 +2,8 @@
 
 The module contains four tables, all read from the descriptor set:
 
-- `routes`: method and path of every HTTP rule, whether it takes a body, the fields in the path, and for clinical writes
-  the message type of the request;
+- `routes`: method and path of every HTTP rule, whether it takes a body, the fields in the path, the fields that an
+  update may clear, and for clinical writes the message type of the request;
 - `fields`: the JSON names of the fields of these requests, with those of the messages inside;
 - `enums`: the short word of every name of the enums that requests and responses contain, such as
   `PRESCRIPTION_STATUS_SCANNED = "scanned"`;
@@ -71,6 +71,8 @@ class EdgeTables:
         bound = [method.input_type.fields_by_name[name] for name in re.findall(r"\{(\w+)\}", getattr(rule, verb))]
         if bound:
             route["in_path"] = {name: True for field in bound for name in (field.name, field.json_name)}
+        if clearable := clearable_fields(method.input_type):
+            route["clearable"] = dict.fromkeys(clearable, True)
         if is_clinical_write(method):
             route["request"] = method.input_type.full_name
             self.fields[method.input_type.full_name] = field_names(method.input_type)
@@ -111,6 +113,18 @@ def is_clinical_write(method: MethodDescriptor) -> bool:
     options = GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
     read = options.FromString(method.GetOptions().SerializeToString())  # the pool's options have the pool's extensions
     return package.startswith(CLINICAL) and bool(read.Extensions[access].idempotent)
+
+
+def clearable_fields(message: Descriptor) -> list[str]:
+    """Returns the JSON names of the fields that `clear` may name in a request; none if it has no such field."""
+    clear = message.fields_by_name.get("clear")
+    if clear is None:
+        return []
+    pool = message.file.pool
+    rules: Any = pool.FindExtensionByName("buf.validate.field")
+    options = GetMessageClass(pool.FindMessageTypeByName("google.protobuf.FieldOptions"))
+    read = options.FromString(clear.GetOptions().SerializeToString())
+    return list(getattr(read.Extensions[rules].repeated.items.string, "in"))
 
 
 def field_names(message: Descriptor) -> dict[str, Lua]:

@@ -8,6 +8,7 @@
 
 local tables = require("edge_tables")
 local json_name = require("field_names").new(tables.json_names)
+local cleared_fields = require("cleared_fields")
 local drain = require("drain")
 local errors = require("errors")
 local json = require("json")
@@ -81,15 +82,18 @@ local function refuse_encoded(handle)
   refuse(handle, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must not be compressed.", accepted)
 end
 
--- Returns the text of a body, from which a byte order mark is removed. Invalidates header objects that were fetched before.
-local function read_text(handle, body)
+-- Returns the text of a body without a byte order mark.
+local function read_text(body)
   local text = body:getBytes(0, body:length())
-  if text:sub(1, #BYTE_ORDER_MARK) ~= BYTE_ORDER_MARK then return text end
-  text = text:sub(#BYTE_ORDER_MARK + 1)
+  return text:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK and text:sub(#BYTE_ORDER_MARK + 1) or text
+end
+
+-- Replaces a body unless it is this text already. Invalidates header objects that were fetched before.
+local function set_text(handle, body, text)
+  if body:length() == #text then return end -- neither removing the mark nor adding names keeps the length
   body:setBytes(text)
   local headers = handle:headers()
   if headers:get("content-length") then headers:replace("content-length", tostring(#text)) end
-  return text
 end
 
 -- Rejects a body that the strict reader does not accept.
@@ -118,8 +122,11 @@ local function read_body(handle, route)
     local closing = { connection = "close" }
     return refuse(handle, 400, "MALFORMED_REQUEST", "HTTP/1.0 has no chunked bodies.", closing)
   end
-  local fault = strict_json:fault(read_text(handle, body), tables.fields[route.request])
+  local text = read_text(body)
+  local fault = strict_json:fault(text, tables.fields[route.request])
   if fault then return refuse_body(handle, fault) end
+  if route.clearable then text = cleared_fields.added(text, route.clearable, json_name) end
+  set_text(handle, body, text)
 end
 
 -- Returns the route numbers of a path by method. If only the path without its trailing slash has any, the request continues

@@ -149,6 +149,11 @@ def test_what_a_doctor_does(doctor: Client, patient: models.Patient, prescriptio
         patient.id, models.PatientChanges(phone="+1 555 010 0009", version=patient.version)
     )
     assert changed == doctor.clinical.patient(patient.id)
+    given = doctor.clinical.update_patient(
+        patient.id, models.PatientChanges(allergies=("Nuts",), phone="555-0123 ext. 7", version=changed.version)
+    )
+    cleared = doctor.clinical.update_patient(patient.id, models.PatientChanges(allergies=(), version=given.version))
+    assert (given.allergies, cleared.allergies, cleared.phone) == (("Nuts",), (), "555-0123 ext. 7")
     with pytest.raises(errors.VersionConflict):
         doctor.clinical.update_patient(patient.id, models.PatientChanges(phone="+1 555 1", version=patient.version))
     new = models.NewVisit(

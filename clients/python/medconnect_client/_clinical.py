@@ -68,7 +68,7 @@ class AsyncClinical:
         Replacing or removing an allergy or a condition requires `changes.version`, the version that was read. Raises
         NotFound, ValidationFailed, VersionConflict.
         """
-        request = filled(pb.UpdatePatientRequest, changes, patient_id=patient_id)
+        request = filled(pb.UpdatePatientRequest, changes, patient_id=patient_id, clear=_cleared(changes))
         answer = await self._calls.unary(request, pb.UpdatePatientResponse, key=idempotency_key)
         return read(Patient, answer.patient)
 
@@ -193,7 +193,7 @@ class AsyncClinical:
         Replacing or removing an allergy requires `changes.version`, the version that was read. Raises ValidationFailed
         and VersionConflict.
         """
-        request = filled(pb.UpdateProfileRequest, changes)
+        request = filled(pb.UpdateProfileRequest, changes, clear=_cleared(changes))
         answer = await self._calls.unary(request, pb.UpdateProfileResponse, key=idempotency_key)
         return read(PatientProfile, answer.patient)
 
@@ -271,3 +271,11 @@ class AsyncClinical:
         """Gets the calling patient's existing conditions. Raises OtpRequired if the history is not open."""
         request = pb.GetMedicalHistoryRequest(page_size=1)
         return tuple((await self._calls.unary(request, pb.GetMedicalHistoryResponse)).existing_conditions)
+
+
+def _cleared(changes: ProfileChanges | PatientChanges) -> tuple[str, ...]:
+    """Returns the fields to clear: those that `clear` names, and the lists that are given without an entry."""
+    lists = {"allergies": changes.allergies}
+    if isinstance(changes, PatientChanges):
+        lists["existingConditions"] = changes.existing_conditions
+    return (*changes.clear, *(name for name, entries in lists.items() if entries == () and name not in changes.clear))

@@ -91,7 +91,6 @@ class _PatientDetails:
     emergency_phone: str | None = None
     insurance_provider: str | None = None
     insurance_number: str | None = None
-    allergies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +111,7 @@ class AccountDetails(_PatientDetails):
     pharmacy_address: str | None = None
     date_of_birth: date | None = None
     gender: Gender | None = None
+    allergies: tuple[str, ...] = ()
     existing_conditions: tuple[str, ...] = ()
 
 
@@ -249,6 +249,7 @@ class NewPatient(_PatientDetails):
     gender: Gender
     email: str | None = None
     """None: the patient gets no account and no emails."""
+    allergies: tuple[str, ...] = ()
     existing_conditions: tuple[str, ...] = ()
     document: IdentificationDocument | None = None
     """The evidence by which the doctor identified the person."""
@@ -256,8 +257,12 @@ class NewPatient(_PatientDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RecordChanges(_PatientDetails):
-    """Changes to a patient record; omitted fields stay as they are. A given list replaces the old one."""
+    """Changes to a patient record; fields that are None stay as they are. A given list replaces the old one.
 
+    An empty list clears the old one, as its name in `clear` does.
+    """
+
+    allergies: tuple[str, ...] | None = None
     date_of_birth: date | None = None
     gender: Gender | None = None
     clear: tuple[str, ...] = ()
@@ -281,4 +286,4 @@ class PatientChanges(_RecordChanges):
     full_name: str | None = None
     email: str | None = None
     """The address that the record has; any other raises FailedPrecondition: `bind_patient_email` binds one."""
-    existing_conditions: tuple[str, ...] = ()
+    existing_conditions: tuple[str, ...] | None = None
