@@ -6,10 +6,15 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import accumulate
 from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from server import base64url
 from server.errors import PageTokenInvalid
@@ -21,13 +26,21 @@ MAX_PAGE_SIZE: Final = 100
 COUNT_LIMIT: Final = 1000
 """Totals are exact up to this number; beyond it this number is returned and marked as a minimum."""
 
+MOST_BYTES: Final = 3 * 1024 * 1024
+"""The limit on the size of a page, as JSON: below the 4 MiB of a gRPC message and the 8 MiB that the edge buffers."""
+
 CursorValue: TypeAlias = str | int | bool | None
 DayAndId: TypeAlias = tuple[date, UUID]
 MomentAndId: TypeAlias = tuple[datetime, UUID]
+NameAndId: TypeAlias = tuple[str | None, UUID]
+"""A sort name; None in a token that names only the row, whose sort name is then that of today."""
 
 _MIN_KEY_BYTES: Final = 32
 _MAC_BYTES: Final = 16
 _PURPOSE: Final = b"medconnect page token 1"
+_SEALED_PURPOSE: Final = b"medconnect sealed page token 1"
+_LONGEST_NAME: Final = 600
+"""In bytes; with a longer name a token would be longer than requests may hold."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{24,1024}")
 
 T = TypeVar("T")
@@ -56,18 +69,22 @@ class PageTokens:
     """Issues and reads page tokens: base64url of a truncated HMAC-SHA256 (16 bytes) and the cursor as JSON.
 
     The scope ties a token to its list: caller id, RPC and canonical filter in one text. A token is authentic, not
-    secret: its holder can read the cursor, and URLs are logged, so a cursor names rows by id and time, never a person.
-    former: previous keys, whose tokens are still accepted.
+    secret: its holder can read the cursor, and URLs are logged, so such a cursor names rows by id and time. A cursor
+    that names a person is sealed by AES-SIV (RFC 5297), whose ciphertext is authentic, too. former: previous keys,
+    whose tokens are still accepted.
     """
 
     def __init__(self, key: bytes, *former: bytes) -> None:
         if any(len(each) < _MIN_KEY_BYTES for each in (key, *former)):
             raise ValueError(f"the page token key needs at least {_MIN_KEY_BYTES} bytes")
         self._keys = (key, *former)
+        self._seals = [AESSIV(hmac.digest(each, _SEALED_PURPOSE, "sha512")) for each in self._keys]
 
-    def issue(self, cursor: tuple[CursorValue, ...], scope: str) -> str:
+    def issue(self, cursor: tuple[CursorValue, ...], scope: str, *, sealed: bool = False) -> str:
         """Returns the token that continues a list after this cursor (the sort key of its last row)."""
-        payload = json.dumps(cursor, separators=(",", ":")).encode()
+        payload = json.dumps(cursor, separators=(",", ":"), ensure_ascii=not sealed).encode()
+        if sealed:
+            return base64url.encode(self._seals[0].encrypt(payload, [scope.encode()]))
         return base64url.encode(_mac(self._keys[0], payload, scope) + payload)
 
     def read(self, token: str, scope: str) -> tuple[CursorValue, ...]:
@@ -75,11 +92,17 @@ class PageTokens:
         if not _TOKEN.fullmatch(token) or len(token) % 4 == 1:
             raise PageTokenInvalid()
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        if base64url.encode(data) != token:
+            raise PageTokenInvalid()
         mac, payload = data[:_MAC_BYTES], data[_MAC_BYTES:]
         known = [hmac.compare_digest(mac, _mac(key, payload, scope)) for key in self._keys]
-        if base64url.encode(data) != token or not any(known):
-            raise PageTokenInvalid()
-        return tuple(json.loads(payload))
+        return tuple(json.loads(payload if any(known) else self._unseal(data, scope)))
+
+    def _unseal(self, data: bytes, scope: str) -> bytes:
+        for seal in self._seals:
+            with suppress(InvalidTag):
+                return seal.decrypt(data, [scope.encode()])
+        raise PageTokenInvalid()
 
 
 def _mac(key: bytes, payload: bytes, scope: str) -> bytes:
@@ -94,9 +117,10 @@ class Cursor(Generic[K]):
     write: Callable[[K], tuple[str, ...]]
     read: Callable[..., K]
     """Returns the key from the texts that `write` returned. Raises ValueError."""
+    sealed: bool = False
+    """True if the key names a person: URLs hold tokens, and are logged."""
 
 
-BY_ID: Final[Cursor[UUID]] = Cursor(lambda row_id: (str(row_id),), UUID)
 BY_VERSION: Final[Cursor[int]] = Cursor(lambda version: (str(version),), int)
 BY_DAY: Final[Cursor[DayAndId]] = Cursor(
     lambda key: (key[0].isoformat(), str(key[1])), lambda day, row_id: (date.fromisoformat(day), UUID(row_id))
@@ -106,6 +130,23 @@ BY_MOMENT: Final[Cursor[MomentAndId]] = Cursor(
     lambda moment, row_id: (datetime.fromisoformat(moment), UUID(row_id)),
 )
 """Keeps microseconds and the UTC offset."""
+
+
+def _write_name(key: NameAndId) -> tuple[str, ...]:
+    name, row_id = key
+    return (str(row_id),) if name is None or len(name.encode()) > _LONGEST_NAME else (name, str(row_id))
+
+
+def _read_name(*texts: str) -> NameAndId:
+    """Returns the key of a token; those of releases before hold only the id."""
+    *names, row_id = texts
+    if len(names) > 1:
+        raise ValueError("a cursor by name has a name and an id")
+    return (names[0] if names else None, UUID(row_id))
+
+
+BY_NAME: Final[Cursor[NameAndId]] = Cursor(_write_name, _read_name, sealed=True)
+"""Holds the sort name itself: the list goes on where it was, even if the row has been renamed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +159,12 @@ class PageQuery(Generic[T, K]):
     _token_after: Callable[[T], str]
 
     def page(self, rows: Sequence[T], found: int) -> Page[T]:
-        """Returns the page. found: how many rows the filter finds, counted to COUNT_LIMIT + 1."""
-        items = tuple(rows[: self.size])
-        token = self._token_after(items[-1]) if len(rows) > self.size else ""
+        """Returns the page, cut to what fits into a message.
+
+        found: how many rows the filter finds, counted to COUNT_LIMIT + 1.
+        """
+        items = _fitting(rows[: self.size])
+        token = self._token_after(items[-1]) if len(rows) > len(items) else ""
         return Page(items, token, min(found, COUNT_LIMIT), found > COUNT_LIMIT)
 
 
@@ -144,13 +188,30 @@ class Listing(Generic[T, K]):
         """
         scope = "|".join((str(caller.user_id), self._name, *map(_canonical, filters)))
         after = self._read(page.token, scope) if page.token else None
-        return PageQuery(after, page.size, lambda row: self._tokens.issue(self._cursor.write(self._key(row)), scope))
+        return PageQuery(after, page.size, lambda row: self._issue(row, scope))
+
+    def _issue(self, row: T, scope: str) -> str:
+        return self._tokens.issue(self._cursor.write(self._key(row)), scope, sealed=self._cursor.sealed)
 
     def _read(self, token: str, scope: str) -> K:
         try:
             return self._cursor.read(*map(str, self._tokens.read(token, scope)))
         except (TypeError, ValueError):  # the token is from before a release that changed this list's cursor
             raise PageTokenInvalid() from None
+
+
+def _fitting(rows: Sequence[T]) -> tuple[T, ...]:
+    """Returns the first rows whose size together is at most MOST_BYTES, but at least one."""
+    if _size(rows) <= MOST_BYTES:
+        return tuple(rows)
+    sizes = accumulate(map(_size, rows))
+    return tuple(row for row, size in zip(rows, sizes, strict=True) if size <= MOST_BYTES) or tuple(rows[:1])
+
+
+def _size(entry: object) -> int:
+    """Returns about how many bytes an entity takes as JSON, where the edge writes `<` and `>` as six."""
+    text = repr(entry)
+    return len(text.encode(errors="replace")) + 5 * (text.count("<") + text.count(">")) + text.count('"')
 
 
 def _canonical(value: object) -> str:

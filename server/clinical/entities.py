@@ -100,17 +100,6 @@ class RecordVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class PatientSummary:
-    """A line of a list of patients."""
-
-    id: UUID
-    reference_number: str
-    full_name: str
-    date_of_birth: date | None
-    assurance: PatientAssurance
-
-
-@dataclass(frozen=True, slots=True)
 class VitalSigns:
     """The measurements taken at a visit."""
 

@@ -1,8 +1,9 @@
-"""Tests that page tokens stay valid over releases: no list has changed its cursor or its scope.
+"""Tests that page tokens stay valid over releases: no list has changed its scope, and each reads its former cursors.
 
 The services read from a stub that returns the same rows for every list, because only tokens matter here.
 """
 
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -44,7 +45,10 @@ PATIENT: Final = UUID(PATIENT_ID)
 MOMENT: Final = datetime(2026, 11, 22, 10, 30, 0, 123_456, tzinfo=UTC)
 DAY: Final = date(2026, 11, 22)
 PERIOD: Final = Period(date(2026, 1, 1), date(2026, 12, 31))
-ROW: Final = SimpleNamespace(id=UUID(ROW_ID), created_at=MOMENT, occurred_at=MOMENT, visit_date=DAY, day=DAY)
+NAME: Final = "jörg o'neil"
+ROW: Final = SimpleNamespace(
+    id=UUID(ROW_ID), created_at=MOMENT, occurred_at=MOMENT, visit_date=DAY, day=DAY, sort_name=NAME
+)
 
 MOMENT_TEXT: Final = "2026-11-22T10:30:00.123456+00:00"
 PERIOD_TEXT: Final = "Period(first=datetime.date(2026, 1, 1), last=datetime.date(2026, 12, 31))"
@@ -149,7 +153,8 @@ def list_emails(work: Any, page: PageRequest) -> Awaitable[Any]:
 
 BY_MOMENT: Final = (MOMENT_TEXT, ROW_ID)
 BY_DAY: Final = ("2026-11-22", ROW_ID)
-BY_NAME: Final = (ROW_ID,)
+BY_NAME: Final = (NAME, ROW_ID)
+BY_NAME_BEFORE: Final = (ROW_ID,)
 AUDIT_TEXT: Final = (
     f"AuditFilter(period=Period(first=None, last=None), actor_id=UUID('{PATIENT_ID}'), patient_id=None, role=None, "
     "event=<AuditEvent.AUDIT_READ: 'audit_read'>, action=None, outcome=None)"
@@ -184,15 +189,42 @@ def named(value: object) -> str | None:
 @pytest.mark.parametrize(("listed", "cursor", "scope"), LISTS, ids=named)
 async def test_token_of_list_equals_released_one(listed: Listed, cursor: tuple[CursorValue, ...], scope: str) -> None:
     issued = (await listed(StubWork(StubRepository()), PageRequest(1, ""))).next_page_token
-    assert issued == TOKENS.issue(cursor, f"{CALLER_ID}|{scope}")
+    assert issued == TOKENS.issue(cursor, f"{CALLER_ID}|{scope}", sealed=cursor == BY_NAME)
 
 
 @pytest.mark.parametrize(("listed", "cursor", "scope"), LISTS, ids=named)
 async def test_released_token_continues_list(listed: Listed, cursor: tuple[CursorValue, ...], scope: str) -> None:
     repository = StubRepository()
-    await listed(StubWork(repository), PageRequest(1, TOKENS.issue(cursor, f"{CALLER_ID}|{scope}")))
-    after = {BY_MOMENT: (MOMENT, UUID(ROW_ID)), BY_DAY: (DAY, UUID(ROW_ID)), BY_NAME: UUID(ROW_ID)}
-    assert repository.after == after[cursor]  # type: ignore[index]
+    after = {
+        BY_MOMENT: (MOMENT, UUID(ROW_ID)),
+        BY_DAY: (DAY, UUID(ROW_ID)),
+        BY_NAME: (NAME, UUID(ROW_ID)),
+        BY_NAME_BEFORE: (None, UUID(ROW_ID)),
+    }
+    for released in (cursor, BY_NAME_BEFORE) if cursor == BY_NAME else (cursor,):
+        token = TOKENS.issue(released, f"{CALLER_ID}|{scope}", sealed=released == BY_NAME)
+        await listed(StubWork(repository), PageRequest(1, token))
+        assert repository.after == after[released]  # type: ignore[index]
+
+
+async def test_token_of_list_by_name_hides_the_name() -> None:
+    token = (await list_patients(StubWork(StubRepository()), PageRequest(1, ""))).next_page_token
+    assert NAME.encode() not in base64.urlsafe_b64decode(token + "==")
+    other = PageTokens(bytes(32 * [1]))
+    for tokens, scope in ((other, 'ListPatients|"o\'neil"'), (TOKENS, "ListPatients|None")):
+        with pytest.raises(PageTokenInvalid):
+            tokens.read(token, f"{CALLER_ID}|{scope}")
+    assert PageTokens(bytes(32 * [1]), bytes(32)).read(token, f'{CALLER_ID}|ListPatients|"o\'neil"') == BY_NAME
+
+
+@pytest.mark.parametrize("name", ["\U00020000" * 200, "x" * 200, "\u4e00" * 200])
+async def test_token_of_any_name_is_short_enough(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ROW, "sort_name", name)
+    token = (await list_patients(StubWork(StubRepository()), PageRequest(1, ""))).next_page_token
+    assert len(token) <= 1000
+    repository = StubRepository()
+    await list_patients(StubWork(repository), PageRequest(1, token))
+    assert repository.after in ((name, UUID(ROW_ID)), (None, UUID(ROW_ID)))
 
 
 @pytest.mark.parametrize(("listed", "cursor", "scope"), LISTS, ids=named)

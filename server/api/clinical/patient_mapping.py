@@ -8,7 +8,7 @@ from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2
 
 from server.api.wire import date_text, enum_pair, fill_page, read_date, timestamp
-from server.clinical.entities import Patient, PatientChange, PatientEmailStatus, PatientSummary
+from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
 from server.clinical.patient_entities import (
     EmailDetachment,
     EmailDetachReason,
@@ -16,6 +16,7 @@ from server.clinical.patient_entities import (
     IdentificationDocument,
     PatientAssurance,
 )
+from server.clinical.patient_summaries import PatientSummary
 from server.identity import Caller
 from server.pagination import Page
 from server.patient_details import Gender

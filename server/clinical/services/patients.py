@@ -9,8 +9,9 @@ from server import email_address, search_keys
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.clinical.entities import Patient, PatientChange, PatientSummary
+from server.clinical.entities import Patient, PatientChange
 from server.clinical.patient_entities import IdentificationDocument
+from server.clinical.patient_summaries import PatientSummary
 from server.clinical.rules import reference_number
 from server.clinical.rules.email_addresses import check_same_email
 from server.clinical.rules.identification import keeps_identification
@@ -22,7 +23,7 @@ from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import ReferenceNumberInvalid
 from server.identity import Caller
-from server.pagination import BY_ID, Listing, Page, PageRequest, PageTokens
+from server.pagination import BY_NAME, Listing, NameAndId, Page, PageRequest, PageTokens
 from server.patient_details import PatientDetails, PatientRecord, check_past_date
 
 
@@ -44,7 +45,9 @@ class PatientService:
     ) -> None:
         self._work = work
         self._clock = clock
-        self._summaries = Listing[PatientSummary, UUID](page_tokens, "ListPatients", BY_ID, lambda patient: patient.id)
+        self._summaries = Listing[PatientSummary, NameAndId](
+            page_tokens, "ListPatients", BY_NAME, lambda patient: (patient.sort_name, patient.id)
+        )
         self._new_reference = new_reference
         self._requires_identification = requires_identification
 

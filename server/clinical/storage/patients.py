@@ -12,7 +12,7 @@ from server import name_search, search_keys
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.storage.tables import user_named_at, users
-from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
+from server.clinical.entities import Patient, PatientEmailStatus
 from server.clinical.patient_entities import (
     EmailDetachment,
     EmailDetachReason,
@@ -20,12 +20,14 @@ from server.clinical.patient_entities import (
     IdentificationDocument,
     PatientAssurance,
 )
+from server.clinical.patient_summaries import PatientSummary
 from server.clinical.storage.email_detachment_tables import email_detachments
 from server.clinical.storage.tables import email_status, patients
 from server.db.connection import Connection, Row
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
+from server.pagination import NameAndId
 from server.patient_details import DETAIL_NAMES, Gender, PatientDetails, PatientRecord
 
 _column = patients.c
@@ -100,7 +102,10 @@ _RENAME_ACCOUNT = (
 
 _cursor_row = patients.alias("cursor_row")
 _LIST = KeysetQuery(
-    select(_column.id, _column.reference_number, _column.full_name, _column.date_of_birth, _column.identified_at),
+    select(
+        *(_column[name] for name in ("id", "reference_number", "full_name", "date_of_birth", "sort_name")),
+        _column.identified_at,
+    ),
     patients,
     conditions={
         "identified": _column.identified_at.is_not(None),
@@ -109,9 +114,11 @@ _LIST = KeysetQuery(
         "name_query": _column.name_words.bool_op("@@")(cast(bindparam("name_query", type_=Text), TSQUERY)),
     },
     order=(_column.sort_name, _column.id),
-    # A page token contains only the id of its row: names must not appear in URLs.
     cursor=(
-        select(_cursor_row.c.sort_name).where(_cursor_row.c.id == bindparam("after_id")).scalar_subquery(),
+        func.coalesce(
+            bindparam("after_name", type_=Text),
+            select(_cursor_row.c.sort_name).where(_cursor_row.c.id == bindparam("after_id")).scalar_subquery(),
+        ),
         bindparam("after_id", type_=Uuid),
     ),
     descending=False,
@@ -161,14 +168,14 @@ class PatientRepository:
         return await self._read_one(_LOCK_BY_USER, user_id=user_id)
 
     async def page(
-        self, search: Mapping[str, object], after: UUID | None, size: int
+        self, search: Mapping[str, object], after: NameAndId | None, size: int
     ) -> tuple[tuple[PatientSummary, ...], int]:
-        """Returns up to `size` + 1 patients by name, after the one with the id `after`, and how many the search finds.
+        """Returns up to `size` + 1 patients by name, after the sort name and id `after`, and how many the search finds.
 
         search: at most one of `reference_number`, `email` and `name_query` (`search_keys.query`), and `identified`, if
         only identified patients are listed. The read is audited.
         """
-        cursor = {} if after is None else {"after_id": after}
+        cursor = {} if after is None else {"after_name": after[0], "after_id": after[1]}
         record = audit_params(AuditEvent.PATIENTS_LISTED)
         rows, found = await _LIST.fetch(self._connection, search, cursor, size, record)
         return tuple(_summary(row) for row in rows), found
@@ -258,6 +265,7 @@ def _summary(row: Row) -> PatientSummary:
         row["reference_number"],
         row["full_name"],
         row["date_of_birth"],
+        row["sort_name"],
         PatientAssurance.IDENTIFIED if identified else PatientAssurance.SELF_ASSERTED,
     )
 
