@@ -109,6 +109,15 @@ class AuditEvent(StrEnum):
     CLAIM_ENDED = "claim_ended", Action.UPDATE
     PRESCRIPTION_RESUMED = "prescription_resumed", Action.UPDATE
     PATIENT_IDENTIFIED = "patient_identified", Action.UPDATE
+    ORGANISATION_CREATED = "organisation_created", Action.CREATE
+    ORGANISATION_UPDATED = "organisation_updated", Action.UPDATE
+    ORGANISATION_CLOSED = "organisation_closed", Action.UPDATE
+    MEMBERS_LISTED = "members_listed", Action.READ
+    MEMBER_ADDED = "member_added", Action.UPDATE
+    MEMBER_RIGHT_CHANGED = "member_right_changed", Action.UPDATE
+    MEMBERSHIP_ENDED = "membership_ended", Action.UPDATE
+    ORGANISATION_CHOSEN = "organisation_chosen", Action.EXECUTE
+    ORGANISATION_READ = "organisation_read", Action.READ
 
 
 REPLAYED: Final = "idempotent-replayed"

@@ -80,8 +80,11 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "email email_confirmed_at new_email password_hash full_name name_words phone status hospital_name "
             "pharmacy_name pharmacy_address status_changed_at deactivated_from password_reset_until",
         ),
-        "organisations": _rights("id kind name address match_key"),
-        "memberships": _rights("id user_id organisation_id member_right"),
+        "organisations": _rights(
+            "id kind name register_number address phone match_key",
+            "name register_number address phone match_key closed_at",
+        ),
+        "memberships": _rights("id user_id organisation_id member_right", "member_right ended_at"),
         # Triggers write these tables with the rights of the owner.
         "user_names": _rights(),
         "patient_names": _rights(),
@@ -95,7 +98,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         # Rows expire or finish, and are deleted.
         "sessions": _rights(
             "id user_id expires_at device address organisation_id",
-            "revoked_at history_until address last_used_at factor_at",
+            "revoked_at history_until address last_used_at factor_at organisation_id",
             delete=True,
         ),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),

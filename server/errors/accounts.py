@@ -119,3 +119,18 @@ class LastAdmin(FailedPrecondition):
 
     reason = Reason.LAST_ADMIN
     message = "The last administrator cannot be deactivated."
+
+
+class OrganisationExists(DeclaredError):
+    """An open organisation of this kind has the same name and address."""
+
+    code = Code.ALREADY_EXISTS
+    reason = Reason.ORGANISATION_EXISTS
+    message = "There is an organisation with this name and address already."
+
+
+class OrganisationClosed(FailedPrecondition):
+    """The organisation was closed."""
+
+    reason = Reason.ORGANISATION_CLOSED
+    message = "The organisation was closed."

@@ -77,6 +77,8 @@ class EndedBy(StrEnum):
     PATIENT = "ended by the patient"
     ADMINISTRATOR = "ended by an administrator of the pharmacy"
     ACCOUNT = "the account was deactivated"
+    MEMBERSHIP = "the membership ended"
+    CLOSURE = "the pharmacy was closed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,8 @@ from typing import Any, Final
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from medconnect.auth.v1 import auth_service_pb2_grpc, second_factor_service_pb2_grpc
-from medconnect.clinical.v1 import (
-    clinical_service_pb2_grpc,
-    patient_email_service_pb2_grpc,
-    suspension_service_pb2_grpc,
-)
-from medconnect.events.v1 import events_service_pb2_grpc
-from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import background, loop_lag, metrics_endpoint
-from server.api.auth.second_factor_servicer import SecondFactorServicer
-from server.api.auth.servicer import AuthServicer
-from server.api.clinical.patient_email_servicer import PatientEmailServicer
-from server.api.clinical.servicer import ClinicalServicer
-from server.api.clinical.suspension_servicer import SuspensionServicer
-from server.api.events.servicer import EventsServicer
 from server.api.health import Health
 from server.api.interceptors.access import OPEN_METHODS, Access
 from server.api.interceptors.audit import Audit
@@ -50,7 +36,6 @@ from server.api.interceptors.request_log import RequestLog
 from server.api.interceptors.stream_lifetime import StreamLifetime
 from server.api.interceptors.validation import Validation
 from server.api.listening import OPTIONS, AcceptLines, listen, listening_on_socket
-from server.api.pharmacy.servicer import PharmacyServicer
 from server.api.status import check_published
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
@@ -77,6 +62,7 @@ from server.metrics_endpoint import MetricsAccess
 from server.queue_admin.sequencer import Sequencer
 from server.runtime.resources import Core, code_seal, core, head_keeper
 from server.runtime.retention import Retention
+from server.runtime.servicers import add_servicers
 from server.runtime.services import Services, use_cases
 from server.runtime.storage import schema
 
@@ -96,6 +82,7 @@ __all__ = [
 SERVICES: Final = (
     "medconnect.auth.v1.AuthService",
     "medconnect.auth.v1.SecondFactorService",
+    "medconnect.auth.v1.OrganisationService",
     "medconnect.clinical.v1.ClinicalService",
     "medconnect.clinical.v1.PatientEmailService",
     "medconnect.clinical.v1.SuspensionService",
@@ -140,7 +127,7 @@ async def serving(
             interceptors=[chain(core, services, stopping)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
         )
         lines: Any = AcceptLines(server)  # the generated functions take anything that handlers can be added to
-        _add_servicers(lines, services)
+        add_servicers(lines, services)
         readiness = Readiness(core.health_work, core.clock, schema.fault_of, core.metrics.clock_compared)
         state = Health(readiness.check, SERVICES, core.metrics.readiness_checked)
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, lines)
@@ -243,47 +230,6 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
         methods,
         OPEN_METHODS,
         [failures, client_address, direct_calls, HealthCallLimit(), reception],
-    )
-
-
-def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - gRPC's server, or its AcceptLines
-    auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
-        AuthServicer(
-            services.accounts,
-            services.sessions,
-            services.open_sessions,
-            services.passwords,
-            services.profiles,
-            services.email_changes,
-            services.access_tokens,
-            services.audit,
-        ),
-        server,
-    )
-    second_factor_service_pb2_grpc.add_SecondFactorServiceServicer_to_server(
-        SecondFactorServicer(services.second_step, services.second_factors), server
-    )
-    patient_email_service_pb2_grpc.add_PatientEmailServiceServicer_to_server(
-        PatientEmailServicer(services.patient_emails), server
-    )
-    suspension_service_pb2_grpc.add_SuspensionServiceServicer_to_server(
-        SuspensionServicer(services.suspensions), server
-    )
-    clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
-        ClinicalServicer(
-            services.patients,
-            services.identifications,
-            services.visits,
-            services.prescriptions,
-            services.codes,
-            services.histories,
-            services.audit,
-        ),
-        server,
-    )
-    pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)
-    events_service_pb2_grpc.add_EventsServiceServicer_to_server(
-        EventsServicer(services.events, services.rate_limits), server
     )
 
 

@@ -16,8 +16,10 @@ from server.auth.services.email_changes import EmailChangeService
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.factor_check import FactorCheck
 from server.auth.services.factor_gate import FactorGate
+from server.auth.services.members import MemberService
 from server.auth.services.one_time_codes import CodeService
 from server.auth.services.open_sessions import OpenSessionService
+from server.auth.services.organisations import OrganisationService
 from server.auth.services.passwords import PasswordService
 from server.auth.services.profiles import ProfileService
 from server.auth.services.revocation_cache import RevocationCache
@@ -40,7 +42,7 @@ from server.config.settings import Settings
 from server.identity import Role
 from server.pagination import PageTokens
 from server.pharmacy.entities import ClaimLimits
-from server.pharmacy.services.closing import end_claims
+from server.pharmacy.services.closing import end_claims, end_claims_of_member, end_claims_of_pharmacy
 from server.pharmacy.services.lookup_misses import LookupMisses
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.queue_admin.service import EventsService
@@ -63,6 +65,8 @@ class Services:
     second_factors: SecondFactorService
     open_sessions: OpenSessionService
     accounts: AccountService
+    organisations: OrganisationService
+    members: MemberService
     mailed_codes: CodeService
     passwords: PasswordService
     profiles: ProfileService
@@ -138,6 +142,8 @@ def use_cases(core: Core) -> Iterator[Services]:
                 confirmation,
                 confirms_email=settings.confirms_email,
             ),
+            organisations=OrganisationService(work, page_tokens, revocations, end_claims_of_pharmacy),
+            members=MemberService(work, page_tokens, revocations, end_claims_of_member),
             mailed_codes=mailed_codes,
             passwords=PasswordService(
                 work, passwords, mailed_codes, attempts, current_password, revocations, factor_check, policy

@@ -13,6 +13,8 @@ Tokens errors models packages
 """
 MODELS = """
 EmailDetachReason EmailDetachment IdentificationDocument PatientAssurance PatientIdentification
+EmailDetachReason EmailDetachment Member MemberRight Membership NewOrganisation Organisation OrganisationChanges
+OrganisationKind
 AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DeactivationReason
 DispensedLine DispenseLine Dispensing DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndedClaim
 EndSessionsReason FoundPrescription
@@ -34,12 +36,13 @@ RateLimitExceeded RecipientDeactivated ReferenceNumberInvalid RefreshTokenInvali
 RoleNotAllowed SecondFactorInvalid SecondFactorRequired SlowConsumer StepUpRequired
 TooManyStreams Unauthenticated Unavailable ValidationFailed VersionConflict
 """
-CLIENT = "auth clinical close complete_sign_in events pharmacy second_factors sign_in sign_out signed_in"
+CLIENT = "auth clinical close complete_sign_in events organisations pharmacy second_factors sign_in sign_out signed_in"
 SERVICES = {
     "auth": "audit_records change_password confirm_email create_user current_user deactivate_user end_other_sessions "
     "end_session end_user_sessions forgot_password key_set reactivate_user register reset_password sessions "
     "undo_email_change update_current_user user user_sessions users verify_user",
     "second_factors": "confirm_totp current enrol_totp remove renew_recovery_codes reset verify",
+    "organisations": "add_member change_right choose close create end_membership get list members own update",
     "clinical": "access_log bind_patient_email cancel_prescription confirm_history_access create_patient "
     "create_prescription create_visit detach_patient_email existing_conditions medical_history my_prescriptions "
     "identify_patient my_record_versions patient patient_history patients prescription prescriptions profile qr_code "

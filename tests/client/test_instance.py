@@ -325,3 +325,29 @@ def test_second_factor_from_enrolment_to_reset(admin: Client, instance: RunningI
         assert admin.second_factors.reset(made.user.id, allow_password_reset=True) >= 1
         with pytest.raises(errors.Unauthenticated):
             client.auth.current_user()
+
+
+def test_organisation_from_first_member_to_closing(admin: Client, instance: RunningInstance) -> None:
+    name = f"Harbour {new_email()}"
+    new = models.NewOrganisation(models.OrganisationKind.PHARMACY, name)
+    made = admin.organisations.create(new)
+    assert list(admin.organisations.list(search=name.upper())) == [made]
+    with hired(admin, instance, models.Role.PHARMACIST, name) as client:
+        [own] = client.organisations.own()
+        assert (own.organisation, own.current) == (made, True)
+        second = admin.organisations.create(replace(new, address="Quay 2"))
+        user = client.auth.current_user()
+        added = admin.organisations.add_member(second.id, user.email, models.MemberRight.ADMINISTRATOR)
+        assert client.organisations.choose(second.id).current
+        assert [one.current for one in client.organisations.own()] == [False, True]
+        assert list(client.organisations.members(second.id)) == [added]
+        with pytest.raises(errors.NotFound):
+            client.organisations.get(made.id)
+        client.organisations.change_right(second.id, user.id, models.MemberRight.MEMBER)
+        changes = models.OrganisationChanges(phone="+49 40 1234", clear=("address",))
+        with pytest.raises(errors.AlreadyExists):
+            admin.organisations.update(second.id, changes)
+        assert admin.organisations.end_membership(second.id, user.id) >= 1
+        with pytest.raises(errors.Unauthenticated):
+            client.organisations.own()
+    assert admin.organisations.close(made.id).closed_at

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from medconnect.auth.v1 import audit_record_pb2, second_factor_pb2, session_pb2, user_pb2
+from medconnect.auth.v1 import audit_record_pb2, organisation_pb2, second_factor_pb2, session_pb2, user_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import (
     access_log_pb2,
@@ -86,6 +86,11 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.EmailChange, email_pb2.EmailChange, set()),
     (models.WatchedEmail, events.WatchEmailsResponse, set()),
     (models.OpenSession, session_pb2.Session, set()),
+    (models.Organisation, organisation_pb2.Organisation, set()),
+    (models.NewOrganisation, organisation_pb2.CreateOrganisationRequest, set()),
+    (models.OrganisationChanges, organisation_pb2.UpdateOrganisationRequest, {"organisation_id"}),
+    (models.Member, organisation_pb2.Member, set()),
+    (models.Membership, organisation_pb2.Membership, set()),
     (models.SecondFactor, second_factor_pb2.SecondFactor, set()),
     (models.SecondFactors, second_factor_pb2.GetSecondFactorsResponse, set()),
     (models.NewTotp, second_factor_pb2.EnrolTotpResponse, set()),
@@ -104,6 +109,8 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.VisitType, visit_pb2.VisitType, "VISIT_TYPE_"),
     (models.PharmacyAction, dispensing_pb2.PharmacyAction, "PHARMACY_ACTION_"),
     (models.EmailStatus, email_pb2.EmailStatus, "EMAIL_STATUS_"),
+    (models.OrganisationKind, organisation_pb2.OrganisationKind, "ORGANISATION_KIND_"),
+    (models.MemberRight, organisation_pb2.MemberRight, "MEMBER_RIGHT_"),
     (models.SecondFactorKind, second_factor_pb2.SecondFactorKind, "SECOND_FACTOR_KIND_"),
     (models.DeactivationReason, user_pb2.DeactivationReason, "DEACTIVATION_REASON_"),
     (models.EndSessionsReason, session_pb2.EndSessionsReason, "END_SESSIONS_REASON_"),

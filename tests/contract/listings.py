@@ -44,6 +44,10 @@ class People:
     """A patient with COUNT sessions."""
     admin: Actor
     other_admin: Actor
+    pharmacies: str
+    """The beginning of the names of COUNT pharmacies."""
+    pharmacy_id: str
+    """A pharmacy with COUNT members."""
 
 
 def written(actors: Actors) -> Mapping[str, Listing]:
@@ -59,7 +63,10 @@ def written(actors: Actors) -> Mapping[str, Listing]:
         actors.new_patient(),
         actors.admin,
         actors.new_admin(),
+        pharmacies := f"Zz{uuid4().hex[:10]}",
+        [actors.new_organisation(f"{pharmacies} {number}") for number in range(COUNT)][-1],
     )
+    record_members(actors, people.pharmacy_id)
     for _ in range(COUNT - 1):
         actors.sign_in(people.resident.email)
     record_history(actors, people)
@@ -112,6 +119,7 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
         "ListUsers": Listing(
             "users", f"/users{found}", f"/users{one_found}", people.admin, people.other_admin, "createdAt"
         ),
+        **of_organisations(people),
         "ListAuditRecords": Listing(
             "entries",
             f"/audit{own}&event=prescription_created",
@@ -153,10 +161,26 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
     }
 
 
+def of_organisations(people: People) -> Mapping[str, Listing]:
+    """Returns the lists of organisations and of the members of one."""
+    admins, chain = (people.admin, people.other_admin), f"/organisations?search={people.pharmacies}"
+    members = f"/organisations/{people.pharmacy_id}/members"
+    return {
+        "ListOrganisations": Listing("organisations", chain, f"{chain}%200", *admins, "createdAt"),
+        "ListMembers": Listing("members", members, "", *admins, "since"),
+    }
+
+
 async def settle_failed(actors: Actors) -> None:
     """Removes the failed emails that other tests have left."""
     async with actors.instance.core.work.begin() as tx:
         await tx.connection.execute(text("UPDATE emails SET state = 'completed' WHERE state = 'failed'"))
+
+
+def record_members(actors: Actors, organisation_id: str) -> None:
+    for _ in range(COUNT):
+        body = {"email": actors.without_pharmacy().email}
+        assert actors.rest("POST", f"/organisations/{organisation_id}/members", actors.admin, body)[0] == 200
 
 
 def record_patient(actors: Actors, doctor: Actor, full_name: str) -> None:

@@ -16,6 +16,7 @@ from tests.rpc.methods import RPCS
 UNFILTERED = {"GetMedicalHistory", "GetPatientHistory", "ListRecordVersions", "ListMyRecordVersions"} | {
     "ListSessions",
     "ListUserSessions",
+    "ListMembers",
 }
 LISTS = sorted(name for name, rpc in RPCS.items() if "page_token" in rpc.descriptor.input_type.fields_by_name)
 
@@ -229,8 +230,9 @@ def get(actors: Actors, actor: Actor, path: str) -> dict[str, Any]:
 
 
 def id_of(row: Mapping[str, Any]) -> str:
-    """Returns the id of the row, or of the event in a line of a history."""
-    found: str = (row.get("visit") or row.get("prescription") or row)["id"]
+    """Returns the id of the row, of the event in a line of a history, or of a member's account."""
+    whole = row.get("visit") or row.get("prescription") or row
+    found: str = whole["userId"] if "memberRight" in whole else whole["id"]
     return found
 
 

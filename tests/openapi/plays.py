@@ -18,6 +18,7 @@ from tests.rpc.sound_world import World
 REAL: Final = frozenset(
     {
         *("patientId", "prescriptionId", "visitId", "userId", "emailId", "itemId", "sessionId"),
+        "organisationId",
         *("qrCode", "referenceNumber", "otpCode", "refreshToken", "version"),
         *("challenge", "code", "factorId", "token"),
     }
@@ -25,8 +26,10 @@ REAL: Final = frozenset(
 """The fields whose value must exist in the instance."""
 REAL_TOO: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(
-        ("Register", "CreateUser", "CreatePatient", "BindPatientEmail", "Login", "ResetPassword"), frozenset({"email"})
+        ("Register", "CreateUser", "CreatePatient", "BindPatientEmail", "Login", "ResetPassword", "AddMember"),
+        frozenset({"email"}),
     ),
+    **dict.fromkeys(("CreateOrganisation", "UpdateOrganisation"), frozenset({"name"})),
     "ListPatients": frozenset({"search"}),
 }
 """More such fields by method, including those whose value must not exist yet."""

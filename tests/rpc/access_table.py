@@ -3,7 +3,8 @@
 Actors: 0 an anonymous caller · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD,
 UP a doctor and a pharmacist without verification · HC the pharmacist who scanned and took the claim, if there is
 one · HM their colleague of the same pharmacy · HX a pharmacist of another one · A an admin · Z a revoked session of
-the first permitted actor.
+the first permitted actor. In a table of their own: HA a colleague of HC who administers the pharmacy · HF a former
+member of it and of no other one.
 
 Scenes are the situations of the named prescription (`signed_in_stage.py` sets them): `open` not scanned · `scanned`
 by HC · `contested` claimed by HC, scanned by HX as well · `held` claimed by HC, who has dispensed a part ·
@@ -42,6 +43,7 @@ REFUSALS: Final = {
     "U": Refusal(_CODE.UNAUTHENTICATED, 401, "UNAUTHENTICATED"),
     "P": Refusal(_CODE.PERMISSION_DENIED, 403, "ROLE_NOT_ALLOWED"),
     "V": Refusal(_CODE.PERMISSION_DENIED, 403, "ACCOUNT_NOT_VERIFIED"),
+    "R": Refusal(_CODE.PERMISSION_DENIED, 403, "ORGANISATION_REQUIRED"),
     "M": Refusal(_CODE.PERMISSION_DENIED, 403, "SECOND_FACTOR_MISSING"),
     "O": Refusal(_CODE.PERMISSION_DENIED, 403, "OTP_REQUIRED"),
     "N": Refusal(_CODE.NOT_FOUND, 404, "RESOURCE_NOT_FOUND"),
@@ -82,6 +84,17 @@ RemoveSecondFactor     -          U  N  N  N  N  N  N  N  N  N  N  U
 RenewRecoveryCodes     -          U  M  M  M  M  M  M  M  M  M  M  U
 VerifySecondFactor     -          U  +  +  +  +  +  +  +  +  +  +  U
 ResetSecondFactors     -          U  P  P  P  P  P  P  P  P  P  +  U
+CreateOrganisation     -          U  P  P  P  P  P  P  P  P  P  +  U
+ListOrganisations      -          U  P  P  P  P  P  P  P  P  P  +  U
+GetOrganisation        -          U  P  P  N  N  V  V  N  N  N  +  U
+UpdateOrganisation     -          U  P  P  P  P  P  P  P  P  P  +  U
+CloseOrganisation      -          U  P  P  P  P  P  P  P  P  P  +  U
+ListMembers            -          U  P  P  N  N  V  V  N  N  N  +  U
+AddMember              -          U  P  P  N  N  V  V  N  N  N  +  U
+ChangeMemberRight      -          U  P  P  N  N  V  V  N  N  N  +  U
+EndMembership          -          U  P  P  N  N  V  V  N  N  N  +  U
+ListMyMemberships      -          U  +  +  +  +  +  +  +  +  +  +  U
+ChooseOrganisation     -          U  N  N  N  N  N  N  +  +  N  N  U
 ListAuditRecords       -          U  P  P  P  P  P  P  P  P  P  +  U
 ListPatients           -          U  P  P  +  +  V  P  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
@@ -143,6 +156,35 @@ EmitTestEvent          -          U  P  P  P  P  P  P  P  P  P  +  U
 GetRateLimitUsage      -          U  P  P  P  P  P  P  P  P  P  +  U
 """
 
+OF_MEMBERS: Final = """
+RPC                    scene      HA HF
+GetOrganisation        -          +  R
+ListMembers            -          +  R
+AddMember              -          +  R
+ChangeMemberRight      -          +  R
+EndMembership          -          +  R
+ChooseOrganisation     -          +  N
+ScanQrCode             open       +  R
+ScanQrCode             held       +  R
+LookupPrescriptions    open       +  R
+ValidatePrescription   open       N  R
+ValidatePrescription   scanned    N  R
+ValidatePrescription   contested  +  R
+DispensePrescription   open       N  R
+DispensePrescription   held       +  R
+RejectPrescription     open       N  R
+RejectPrescription     scanned    N  R
+RejectPrescription     contested  +  R
+ReleasePrescription    open       N  R
+ReleasePrescription    held       +  R
+EndClaim               open       N  R
+EndClaim               held       +  R
+ListDispensingHistory  held       +  R
+ListPrescriptionLog    held       +  R
+GetDispensingSummary   held       +  R
+"""
+"""The same for two colleagues of HC, of the methods of organisations and pharmacies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -164,15 +206,15 @@ class Cell:
         return self.expected in (OK, OWN_ONLY)
 
 
-def _read() -> tuple[Cell, ...]:
-    head, *lines = (line.split() for line in TABLE.strip().splitlines())
+def _read(table: str) -> tuple[Cell, ...]:
+    head, *lines = (line.split() for line in table.strip().splitlines())
     actors = head[2:]
     cells = []
     for rpc, scene, *letters in lines:
         row = dict(zip(actors, letters, strict=True))
-        first = next((actor for actor in actors[1:] if row[actor] == OK), "HC")
+        first = next((actor for actor in actors if actor != "0" and row[actor] == OK), "HC")
         cells += [Cell(rpc, scene, actor, letter, first) for actor, letter in row.items()]
     return tuple(cells)
 
 
-CELLS: Final = _read()
+CELLS: Final = (*_read(TABLE), *_read(OF_MEMBERS))

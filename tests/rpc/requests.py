@@ -16,6 +16,7 @@ from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.rpc.organisation_requests import ABOUT_ORGANISATIONS
 from tests.rpc.signed_in_stage import PART, Prescription, SignedInStage, dispense_line
 
 REASON: Final = "Not what was meant"
@@ -143,6 +144,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "RemoveSecondFactor": _plain(factors.RemoveSecondFactorRequest, factor_id=NOBODYS),
     "RenewRecoveryCodes": _plain(factors.RenewRecoveryCodesRequest),
     "ResetSecondFactors": lambda stage: factors.ResetSecondFactorsRequest(user_id=stage.actors.new_patient().user_id),
+    **ABOUT_ORGANISATIONS,
     "ListAuditRecords": _plain(auth.ListAuditRecordsRequest),
     "ListPatients": lambda stage: clinical.ListPatientsRequest(search=stage.reference_number),
     "CreatePatient": _create_patient,

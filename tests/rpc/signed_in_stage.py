@@ -62,9 +62,14 @@ class SignedInStage:
             "UP": actors.new_unverified(access_pb2.ROLE_PHARMACIST),
             "HC": actors.new_pharmacist(pharmacy),
             "HM": actors.new_pharmacist(pharmacy),
+            "HA": actors.new_pharmacist(pharmacy),
+            "HF": actors.new_pharmacist(pharmacy),
             "HX": actors.new_pharmacist(),
             "A": actors.admin,
         }
+        self.pharmacy_id = actors.organisation_of(self["HC"])
+        actors.make_administrator(self["HA"], self.pharmacy_id)
+        self.by_name = {**self.by_name, "HF": actors.without_pharmacy(self["HF"])}
         self._shared: dict[str, Prescription | None] = {}
         self._scenes: Mapping[str, Callable[[], Prescription | None]] = {
             "-": lambda: None,

@@ -16,6 +16,7 @@ from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.actors import PASSWORD, Actor, new_email
+from tests.rpc.organisation_requests import SOUND_ORGANISATIONS, SoundRequests
 from tests.rpc.sound_factors import SOUND_FACTORS, MakeSound
 from tests.rpc.sound_world import World
 
@@ -142,6 +143,10 @@ def _of_factors(make: MakeSound) -> Callable[[World], Sound]:
     return sound_of
 
 
+def _of_organisations(make: SoundRequests) -> Callable[[World], Sound]:
+    return lambda world: Sound(*make(world.actors))
+
+
 def _confirmation(world: World) -> Sound:
     patient = world.actors.new_patient()
     return Sound(patient, (auth.ConfirmEmailRequest(otp_code=world.actors.confirmation_code(patient)),))
@@ -254,6 +259,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "EndOtherSessions": lambda w: Sound(w.actors.new_patient(), (auth.EndOtherSessionsRequest(),)),
     "EndUserSessions": lambda w: Sound(w.actors.admin, (_end_user_sessions(w),)),
     **{name: _of_factors(make) for name, make in SOUND_FACTORS.items()},
+    **{name: _of_organisations(make) for name, make in SOUND_ORGANISATIONS.items()},
     "ForgotPassword": _forgot_password,
     "ResetPassword": lambda w: Sound(None, (_reset_password(w), _reset_password(w, NONCE))),
     "ChangePassword": lambda w: Sound(w.actors.new_patient(), (_change_password(w),)),

@@ -26,6 +26,10 @@ OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHist
 OBJECTS = {"CreatePrescription": "visit_id", "EndSession": "session_id"} | dict.fromkeys(
     ("ConfirmTotp", "RemoveSecondFactor"), "factor_id"
 )
+OBJECTS |= dict.fromkeys(
+    ("GetOrganisation", "ListMembers", "AddMember", "ChangeMemberRight", "EndMembership", "ChooseOrganisation"),
+    "organisation_id",
+)
 """The fields that name the foreign object, where it is no prescription."""
 HIDDEN = [cell for cell in CELLS if cell.expected == "N"]
 DESCRIPTORS = Path(__file__).parents[2] / "generated" / "descriptors.binpb"

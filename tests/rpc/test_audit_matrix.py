@@ -1,5 +1,7 @@
 """Every RPC, called by permitted and by other actors: each call leaves the record that its access option names."""
 
+from typing import Any
+
 from medconnect.options.v1 import audit_pb2
 
 from server.audit.events import AuditEvent, Outcome
@@ -13,7 +15,7 @@ from tests.rpc.requests import request_for
 from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.test_access_matrix import acting
 
-DENIED = {"P", "V", "M", "N", "O"}
+DENIED = {"P", "V", "R", "M", "N", "O"}
 KINDS = {
     "",
     "access_log",
@@ -22,6 +24,7 @@ KINDS = {
     "email",
     "emails",
     "factor",
+    "organisation",
     "patient",
     "prescription",
     "session",
@@ -35,8 +38,11 @@ GIVEN_REASONS = {
     "DeactivateUser": "left",
     "UpdatePatient": "address",
     "UpdateProfile": "address",
+    "UpdateOrganisation": "phone",
 }
 """The reasons that callers give, and the changed fields, which the records of successes contain."""
+OF_ORGANISATIONS = {"AddMember": "", "ChangeMemberRight": " administrator", "EndMembership": ""}
+"""The methods whose record names the organisation beside the member's account, and the text after its id."""
 OF_STRANGERS = {"Register", "Login", "CompleteSignIn", "ResetPassword"}
 """They sign in, or act by an emailed code: a caller without a token acts in the account that the call is about."""
 
@@ -51,6 +57,13 @@ def declared(cell: Cell) -> str | None:
     number = access_of(RPCS[cell.rpc]).audit
     name = audit_pb2.AuditEvent.Name(number).removeprefix("AUDIT_EVENT_")
     return AuditEvent[name].value if number else None
+
+
+def reason_of(rpc: str, request: Any) -> str:
+    """Returns the reason that the record of a success contains."""
+    if rpc in OF_ORGANISATIONS:
+        return str(request.organisation_id) + OF_ORGANISATIONS[rpc]
+    return GIVEN_REASONS.get(rpc, "")
 
 
 @control("S48")
@@ -77,7 +90,7 @@ def test_call_leaves_the_record_of_its_access_option(stage: SignedInStage, cell:
     if actor is not None and cell.rpc not in OF_STRANGERS:
         assert str(row["actor_id"]) == actor.user_id
     if cell.expected in (OK, OWN_ONLY):
-        assert (row["outcome"], row["reason"]) == (Outcome.SUCCESS, GIVEN_REASONS.get(cell.rpc, ""))
+        assert (row["outcome"], row["reason"]) == (Outcome.SUCCESS, reason_of(cell.rpc, request))
     else:
         outcome = Outcome.DENIED if cell.expected in DENIED else Outcome.FAILURE
         assert (row["outcome"], row["reason"]) == (outcome, REFUSALS[cell.expected].reason)

@@ -23,6 +23,7 @@ OF_TODAY: Final = frozenset(
         *("GetCurrentUser", "GetUser", "ListUsers", "ListPatients", "GetPatient", "GetProfile", "GetKeySet"),
         *("GetEmailQueueStatus", "WatchEmailQueueStatus", "WatchEmails", "ListEmails", "GetRateLimitUsage"),
         *("ListSessions", "ListUserSessions", "GetSecondFactors"),
+        *("ListOrganisations", "GetOrganisation", "ListMembers", "ListMyMemberships"),
     }
 )
 """Readings of the current state, and of the email queue, which contains only addresses stored with the email."""

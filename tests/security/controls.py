@@ -109,10 +109,11 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S99": "staff sign in with two factors, and dangerous steps ask for the second one again",
     "S100": "a session lasts while a person acts: timers and streams keep none alive, and the page blanks in all tabs",
     "S101": "owners see and end their sessions, admins those of an account",
-    "S110": "an account belongs to an organisation only by an admin's act, never by typing its name",
+    "S110": "an account belongs to an organisation by an act of an admin or its administrator, not by typing its name",
     "S111": "a claim is its pharmacy's: colleagues go on, former members do not, and one of them dispenses",
     "S124": "open claims and renewals of a pharmacist are bounded, also for parallel calls",
-    "S125": "a claim ends with its pharmacist's account, and by the patient or an administrator of the pharmacy",
     "S160": "who registers with a patient's name is neither found by it nor treated before staff identify the person",
+    "S125": "a claim ends with its pharmacist's account or membership, with its pharmacy, and by the patient or an "
+    "administrator of the pharmacy",
     "S126": "history, log and receipts are the pharmacy's: members share them, former members see none",
 }

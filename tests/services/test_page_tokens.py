@@ -18,7 +18,10 @@ from server.access_log.entities import AuditFilter
 from server.access_log.service import AuditService
 from server.audit.events import AuditEvent
 from server.auth.entities import UserFilter, UserStatus
+from server.auth.organisation_entities import OrganisationFilter, OrganisationKind
 from server.auth.services.accounts import AccountService
+from server.auth.services.members import MemberService
+from server.auth.services.organisations import OrganisationService
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.services.histories import HistoryService
 from server.clinical.services.patients import PatientService
@@ -47,7 +50,7 @@ DAY: Final = date(2026, 11, 22)
 PERIOD: Final = Period(date(2026, 1, 1), date(2026, 12, 31))
 NAME: Final = "jörg o'neil"
 ROW: Final = SimpleNamespace(
-    id=UUID(ROW_ID), created_at=MOMENT, occurred_at=MOMENT, visit_date=DAY, day=DAY, sort_name=NAME
+    id=UUID(ROW_ID), created_at=MOMENT, occurred_at=MOMENT, visit_date=DAY, day=DAY, since=MOMENT, sort_name=NAME
 )
 
 MOMENT_TEXT: Final = "2026-11-22T10:30:00.123456+00:00"
@@ -96,6 +99,15 @@ UNUSED: Final[Any] = None
 def list_users(work: Any, page: PageRequest) -> Awaitable[Any]:
     service = AccountService(work, UNUSED, UNUSED, TOKENS, UNUSED, UNUSED, UNUSED, UNUSED, UNUSED, confirms_email=False)
     return service.list_users(CALLER, UserFilter(Role.DOCTOR, UserStatus.ACTIVE, "o'neil|x"), page)
+
+
+def list_organisations(work: Any, page: PageRequest) -> Awaitable[Any]:
+    wanted = OrganisationFilter(OrganisationKind.HOSPITAL, "o'neil|x")
+    return OrganisationService(work, TOKENS, UNUSED, UNUSED).list_organisations(CALLER, wanted, page)
+
+
+def list_members(work: Any, page: PageRequest) -> Awaitable[Any]:
+    return MemberService(work, TOKENS, UNUSED, UNUSED).list_members(CALLER, PATIENT, page)
 
 
 def list_patients(work: Any, page: PageRequest) -> Awaitable[Any]:
@@ -162,6 +174,8 @@ AUDIT_TEXT: Final = (
 
 LISTS: Final[tuple[tuple[Listed, tuple[CursorValue, ...], str], ...]] = (
     (list_users, BY_MOMENT, 'ListUsers|doctor|active|"o\'neil|x"'),
+    (list_organisations, BY_MOMENT, 'ListOrganisations|hospital|"o\'neil|x"'),
+    (list_members, BY_MOMENT, f"ListMembers|{PATIENT_ID}"),
     (list_patients, BY_NAME, 'ListPatients|"o\'neil"'),
     (list_visits, BY_DAY, f"ListMedicalVisits|{PATIENT_ID}|{PERIOD_TEXT}"),
     (

@@ -12,7 +12,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import ClaimLimitReached, NotFound, PrescriptionDispensed, PrescriptionInState
 from server.pharmacy.entities import ClaimLimits, EndedBy, HistoryFilter, PharmacyAction
-from server.pharmacy.services.closing import end_claims
+from server.pharmacy.services.closing import end_claims, end_claims_of_member, end_claims_of_pharmacy
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, colleagues
 from tests.fixtures.pharmacy_steps import FIRST_PAGE, alter, current, prescribe, scan_and_validate
@@ -57,6 +57,34 @@ async def test_deactivated_account_frees_its_claims_only(
     last = (await pharmacy.log(pharmacy_people.pharmacist, held.id, FIRST_PAGE)).items[-1]
     assert (last.action, last.notes, last.to_status) == (A.END_CLAIM, EndedBy.ACCOUNT, S.SCANNED)
     await scan_and_validate(pharmacy, held, pharmacy_people.colleague)
+
+
+@control("S125")
+async def test_ended_membership_or_pharmacy_frees_its_claims_only(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
+) -> None:
+    """A pharmacist of two pharmacies keeps the claims of the other one; a claim that no pharmacy shares ends too."""
+    async with work.begin() as tx:
+        first, second = await colleagues(tx.connection, pharmacy_people)
+    elsewhere = replace(first, organisation_id=pharmacy_people.colleague.organisation_id)
+    own, shared, other, unshared = [await prescribe(work, pharmacy_people) for _ in range(4)]
+    for written, caller in ((own, first), (shared, second), (other, elsewhere), (unshared, first)):
+        await scan_and_validate(pharmacy, written, caller)
+    await alter(work, unshared, "claimed_for_until = NULL")
+    assert first.organisation_id is not None
+
+    async with work.begin() as tx:
+        await end_claims_of_member(tx, first.user_id, first.organisation_id)
+
+    states = [(await current(work, written)).status for written in (own, shared, other, unshared)]
+    assert states == [S.SCANNED, S.VALIDATED, S.VALIDATED, S.SCANNED]
+    await scan_and_validate(pharmacy, own, first)
+    async with work.begin() as tx:
+        await end_claims_of_pharmacy(tx, [first.user_id, second.user_id], first.organisation_id)
+    states = [(await current(work, written)).status for written in (own, shared, other)]
+    assert states == [S.SCANNED, S.SCANNED, S.VALIDATED]
+    notes = [(await pharmacy.log(first, written.id, FIRST_PAGE)).items[-1].notes for written in (shared, unshared)]
+    assert notes == [EndedBy.CLOSURE, EndedBy.MEMBERSHIP]
 
 
 @control("S125")

@@ -38,9 +38,12 @@ ADDRESSES: Final = {
             "/dispensed/{done}",
             "/receipt/{done}",
         ),
-        "/account",
+        *("/account", "/members/{pharmacy}"),
     ),
-    "admin": ("/accounts", "/accounts/new", "/accounts/{user}/sessions", "/emails", "/audit", "/limits", "/account"),
+    "admin": (
+        *("/accounts", "/accounts/new", "/accounts/{user}/sessions", "/organisations", "/organisations/{pharmacy}"),
+        *("/emails", "/audit", "/limits", "/account"),
+    ),
 }
 
 
@@ -79,7 +82,10 @@ def places(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
         assert actors.rest("PUT", record, doctor, {"allergies": allergies, "bloodType": "A+"})[0] == 200
     _, profile = actors.rest("GET", "/patients/profile", patient)
     actors.failed_mail()
+    pharmacy = actors.organisation_of(pharmacist)
+    actors.make_administrator(pharmacist, pharmacy)
     return {
+        "pharmacy": pharmacy,
         "open": claimed.id,
         "number": claimed.prescription_number,
         "done": done.id,

@@ -11,6 +11,7 @@ from medconnect_client._channel import Tls, open_channel
 from medconnect_client._clinical import AsyncClinical
 from medconnect_client._clock import Clock
 from medconnect_client._events import AsyncEvents
+from medconnect_client._organisations import AsyncOrganisations
 from medconnect_client._pharmacy import AsyncPharmacy
 from medconnect_client._retry import RetryBudget, RetryPolicy
 from medconnect_client._second_factors import AsyncSecondFactors
@@ -69,6 +70,7 @@ class AsyncClient:
         self._calls = calls
         self._auth = AsyncAuth(calls, self._session)
         self._second_factors = AsyncSecondFactors(calls)
+        self._organisations = AsyncOrganisations(calls, self._session)
         self._clinical = AsyncClinical(calls)
         self._pharmacy = AsyncPharmacy(calls)
         self._events = AsyncEvents(calls)
@@ -82,6 +84,11 @@ class AsyncClient:
     def second_factors(self) -> AsyncSecondFactors:
         """Calls about second factors."""
         return self._second_factors
+
+    @property
+    def organisations(self) -> AsyncOrganisations:
+        """Calls about hospitals and pharmacies, and their members."""
+        return self._organisations
 
     @property
     def clinical(self) -> AsyncClinical:

@@ -67,6 +67,10 @@ class Session:
             await self._await_exchange()
         return self._present().access_token
 
+    async def exchanged(self) -> None:
+        """Gets a new access token, because what it must state has changed. Raises as `token` does."""
+        await self.renewed(self._present().access_token)
+
     async def close(self) -> None:
         """Cancels a running exchange."""
         if self._exchanging is not None:

@@ -13,6 +13,7 @@ from medconnect_client._client import AsyncClient, always_attended, unwatched
 from medconnect_client._clinical import AsyncClinical
 from medconnect_client._clock import Clock
 from medconnect_client._events import AsyncEvents
+from medconnect_client._organisations import AsyncOrganisations
 from medconnect_client._pharmacy import AsyncClaim, AsyncPharmacy
 from medconnect_client._retry import RetryPolicy
 from medconnect_client._second_factors import AsyncSecondFactors
@@ -56,6 +57,22 @@ class SecondFactors(Blocking[AsyncSecondFactors]):
     renew_recovery_codes = blocking(AsyncSecondFactors.renew_recovery_codes)
     verify = blocking(AsyncSecondFactors.verify)
     reset = blocking(AsyncSecondFactors.reset)
+
+
+class Organisations(Blocking[AsyncOrganisations]):
+    """The Organisation service."""
+
+    create = blocking(AsyncOrganisations.create)
+    list = iterating(AsyncOrganisations.list)
+    get = blocking(AsyncOrganisations.get)
+    update = blocking(AsyncOrganisations.update)
+    close = blocking(AsyncOrganisations.close)
+    members = iterating(AsyncOrganisations.members)
+    add_member = blocking(AsyncOrganisations.add_member)
+    change_right = blocking(AsyncOrganisations.change_right)
+    end_membership = blocking(AsyncOrganisations.end_membership)
+    own = blocking(AsyncOrganisations.own)
+    choose = blocking(AsyncOrganisations.choose)
 
 
 class Clinical(Blocking[AsyncClinical]):
@@ -186,6 +203,8 @@ class Client(Blocking[AsyncClient]):
         """Calls about accounts."""
         self.second_factors = SecondFactors(client.second_factors)
         """Calls about second factors."""
+        self.organisations = Organisations(client.organisations)
+        """Calls about hospitals and pharmacies, and their members."""
         self.clinical = Clinical(client.clinical)
         """Calls about patients, visits, prescriptions and QR codes."""
         self.pharmacy = Pharmacy(client.pharmacy)

@@ -12,6 +12,7 @@ export const routes = [
   { path: "/set-password", title: "Set a password", module: "account/set_password.js" },
   { path: "/undo-email-change/:token", title: "Undo a change of address", module: "account/undo_email_change.js" },
   { path: "/account", title: "Your account", module: "account/account.js", roles: everyRole },
+  { path: "/members/:id", title: "Members", module: "pharmacist/members.js", roles: ["doctor", "pharmacist"] },
 
   { path: "/prescriptions", title: "Your prescriptions", nav: "Prescriptions", module: "patient/prescriptions.js", roles: ["patient"] },
   { path: "/prescriptions/:id", title: "Prescription", module: "patient/prescription.js", roles: ["patient"] },
@@ -41,6 +42,8 @@ export const routes = [
   { path: "/accounts", title: "Accounts", nav: "Accounts", module: "admin/accounts.js", roles: ["admin"] },
   { path: "/accounts/new", title: "New account", module: "admin/new_account.js", roles: ["admin"] },
   { path: "/accounts/:id/sessions", title: "Sessions", module: "admin/sessions.js", roles: ["admin"] },
+  { path: "/organisations", title: "Organisations", nav: "Organisations", module: "admin/organisations.js", roles: ["admin"] },
+  { path: "/organisations/:id", title: "Organisation", module: "admin/organisation.js", roles: ["admin"] },
   { path: "/emails", title: "Emails", nav: "Emails", module: "admin/emails.js", roles: ["admin"] },
   { path: "/audit", title: "Audit", nav: "Audit", module: "admin/audit.js", roles: ["admin"] },
   { path: "/limits", title: "Rate limits", nav: "Limits", module: "admin/limits.js", roles: ["admin"] },

@@ -44,7 +44,7 @@ export function label(word) {
 const TONES = {
   pending: "new", scanned: "new", validated: "busy", partially_dispensed: "busy", dispensed: "good",
   rejected: "bad", cancelled: "bad", expired: "quiet",
-  suspended: "bad", active: "good", unverified: "busy", deactivated: "bad",
+  suspended: "bad", active: "good", unverified: "busy", deactivated: "bad", open: "good", closed: "bad",
   processing: "busy", completed: "good", failed: "bad",
   success: "good", denied: "bad", failure: "bad", fault: "bad",
 };
@@ -75,6 +75,8 @@ const WAYS_OUT = {
   EMAIL_NOT_CONFIRMED: html`<p>You can see patient data once you have confirmed your email address. The code is in the email that we
     sent you; <a href="#/account">enter it here</a>.</p>`,
   SECOND_FACTOR_MISSING: html`<p>Your role needs an authenticator app beside the password. <a href="#/account">Add one to your account</a>.</p>`,
+  ORGANISATION_REQUIRED: html`<p>You act for a pharmacy, and your account is a member of none. Ask the administrator of your pharmacy
+    to add you.</p>`,
   ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number with the register. Until then you cannot see or change
     patient data. <a href="#/account">Check the number that you entered</a>; if it takes long, ask your administrator.</p>`,
 };

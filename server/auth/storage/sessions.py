@@ -1,11 +1,12 @@
 """Repository of sessions and their refresh tokens. It stores hashes of tokens, never tokens."""
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Boolean, Interval, LargeBinary, Text, Uuid, bindparam, func, select, text, update
+from sqlalchemy import Boolean, Interval, LargeBinary, Text, Uuid, any_, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.auth.entities import PresentedToken, SessionRights, SignInOrigin, UserStatus
 from server.auth.rules.lifetimes import Lifetime
@@ -155,6 +156,16 @@ _END_OTHERS: Final = (
     .values(revoked_at=func.now())
     .returning(sessions.c.id)
 )
+_END_ALL_OF: Final = (
+    update(sessions)
+    .where(
+        sessions.c.user_id == any_(bindparam("user_ids", type_=ARRAY(Uuid))),
+        sessions.c.revoked_at.is_(None),
+        sessions.c.expires_at > func.now(),
+    )
+    .values(revoked_at=func.now())
+    .returning(sessions.c.id)
+)
 _REVOKED: Final = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - bindparam("within", type_=Interval))
 _RIGHTS: Final = (
     select(users.c.status, users.c.email.is_not(None).label("email_confirmed"), _acts_for)
@@ -259,6 +270,10 @@ class SessionRepository:
     async def end_all(self, user_id: UUID, *, but: UUID | None = None) -> Set[UUID]:
         """Revokes and returns the account's sessions, all or all except `but`. Lock the account first."""
         return set(await self._connection.scalars(_END_OTHERS, {"of_user": user_id, "kept": but}))
+
+    async def end_all_of(self, user_ids: Collection[UUID]) -> Set[UUID]:
+        """Revokes and returns all sessions of these accounts. Lock the accounts first."""
+        return set(await self._connection.scalars(_END_ALL_OF, {"user_ids": list(user_ids)}))
 
     async def revoked(self, within: timedelta) -> Set[UUID]:
         """Returns the sessions that were revoked in that time."""

@@ -137,6 +137,7 @@ organisations = Table(
     CheckConstraint("kind IN ('hospital', 'pharmacy')", name="kind"),
     CheckConstraint("name <> ''", name="named"),
     Index("ix_organisations_created_at_id", "created_at", "id"),
+    Index("ix_organisations_match_key", "match_key", postgresql_using="spgist"),
     Index("ix_organisations_kind_created_at_id", "kind", "created_at", "id"),
     Index("uq_organisations_match", "kind", "match_key", unique=True, postgresql_where=text("closed_at IS NULL")),
 )

@@ -1,9 +1,11 @@
 """Claims in the database: which prescriptions a pharmacist may lock, how many they have claimed, and ending claims."""
 
+from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, Text, Uuid, bindparam, cast, exists, func, literal_column, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
@@ -94,7 +96,9 @@ _END_CLAIMS: Final = text(
     WITH held AS (
         SELECT id, claimed_by, claimed_for_until = claim_expires_at AS shared, claimed_for
         FROM prescriptions
-        WHERE claimed_by = :pharmacist_id AND status = 'validated' AND claim_expires_at > now()
+        WHERE claimed_by = ANY(:pharmacist_ids) AND status = 'validated' AND claim_expires_at > now()
+            AND (CAST(:organisation_id AS uuid) IS NULL OR claimed_for_until IS DISTINCT FROM claim_expires_at
+                OR claimed_for = :organisation_id)
         ORDER BY created_at DESC, id DESC FOR NO KEY UPDATE
     ), ended AS (
         UPDATE prescriptions
@@ -110,7 +114,11 @@ _END_CLAIMS: Final = text(
         :notes, clock_timestamp()
     FROM ended
     """
-).bindparams(bindparam("pharmacist_id", type_=Uuid), bindparam("notes", type_=Text))
+).bindparams(
+    bindparam("pharmacist_ids", type_=ARRAY(Uuid)),
+    bindparam("organisation_id", type_=Uuid),
+    bindparam("notes", type_=Text),
+)
 
 
 class ClaimRepository:
@@ -159,9 +167,15 @@ class ClaimRepository:
         }
         return ClaimCounts(**await self._connection.one(_ADD_CLAIM, values))
 
-    async def end_all(self, pharmacist_id: UUID, ended_by: EndedBy) -> None:
-        """Ends and logs all claims that a pharmacist took or renewed last, by one statement."""
-        await self._connection.execute(_END_CLAIMS, {"pharmacist_id": pharmacist_id, "notes": ended_by})
+    async def end_all(
+        self, pharmacist_ids: Collection[UUID], ended_by: EndedBy, organisation_id: UUID | None = None
+    ) -> None:
+        """Ends and logs all claims that pharmacists took or renewed last, by one statement.
+
+        organisation_id: only claims of this pharmacy, and those that no pharmacy shares.
+        """
+        values = {"pharmacist_ids": list(pharmacist_ids), "organisation_id": organisation_id, "notes": ended_by}
+        await self._connection.execute(_END_CLAIMS, values)
 
     async def _lock(self, lock: Select[Any], prescription_id: UUID, caller: Caller) -> Prescription:
         clinical = PrescriptionRepository(self._connection)

@@ -168,6 +168,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_PATIENT_NOT_IDENTIFIED: _ErrorReason.ValueType  # 70
     """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
+    ERROR_REASON_ORGANISATION_EXISTS: _ErrorReason.ValueType  # 63
+    """An open organisation of the same kind has the same name and address."""
+    ERROR_REASON_ORGANISATION_CLOSED: _ErrorReason.ValueType  # 64
+    """The organisation was closed and cannot be changed."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -310,6 +314,10 @@ dispensed until another doctor of the hospital resumes it.
 """
 ERROR_REASON_PATIENT_NOT_IDENTIFIED: ErrorReason.ValueType  # 70
 """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
+ERROR_REASON_ORGANISATION_EXISTS: ErrorReason.ValueType  # 63
+"""An open organisation of the same kind has the same name and address."""
+ERROR_REASON_ORGANISATION_CLOSED: ErrorReason.ValueType  # 64
+"""The organisation was closed and cannot be changed."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -158,6 +158,24 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """A doctor resumed a suspended prescription of another doctor."""
     AUDIT_EVENT_PATIENT_IDENTIFIED: _AuditEvent.ValueType  # 95
     """A member of staff identified the person of a patient record; `reason` is the kind of document."""
+    AUDIT_EVENT_ORGANISATION_CREATED: _AuditEvent.ValueType  # 110
+    """An admin created a hospital or pharmacy."""
+    AUDIT_EVENT_ORGANISATION_UPDATED: _AuditEvent.ValueType  # 111
+    """An organisation was updated; `reason` lists the fields that changed."""
+    AUDIT_EVENT_ORGANISATION_CLOSED: _AuditEvent.ValueType  # 112
+    """An organisation was closed."""
+    AUDIT_EVENT_MEMBERS_LISTED: _AuditEvent.ValueType  # 113
+    """The members of an organisation were listed."""
+    AUDIT_EVENT_MEMBER_ADDED: _AuditEvent.ValueType  # 114
+    """An account became a member of an organisation; `reason` is the organisation's id."""
+    AUDIT_EVENT_MEMBER_RIGHT_CHANGED: _AuditEvent.ValueType  # 115
+    """The right of a member was changed; `reason` is the organisation's id and the new right."""
+    AUDIT_EVENT_MEMBERSHIP_ENDED: _AuditEvent.ValueType  # 116
+    """A membership was ended; `reason` is the organisation's id."""
+    AUDIT_EVENT_ORGANISATION_CHOSEN: _AuditEvent.ValueType  # 117
+    """A caller chose the organisation for which the session acts."""
+    AUDIT_EVENT_ORGANISATION_READ: _AuditEvent.ValueType  # 118
+    """An organisation was read."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -300,6 +318,24 @@ AUDIT_EVENT_PRESCRIPTION_RESUMED: AuditEvent.ValueType  # 86
 """A doctor resumed a suspended prescription of another doctor."""
 AUDIT_EVENT_PATIENT_IDENTIFIED: AuditEvent.ValueType  # 95
 """A member of staff identified the person of a patient record; `reason` is the kind of document."""
+AUDIT_EVENT_ORGANISATION_CREATED: AuditEvent.ValueType  # 110
+"""An admin created a hospital or pharmacy."""
+AUDIT_EVENT_ORGANISATION_UPDATED: AuditEvent.ValueType  # 111
+"""An organisation was updated; `reason` lists the fields that changed."""
+AUDIT_EVENT_ORGANISATION_CLOSED: AuditEvent.ValueType  # 112
+"""An organisation was closed."""
+AUDIT_EVENT_MEMBERS_LISTED: AuditEvent.ValueType  # 113
+"""The members of an organisation were listed."""
+AUDIT_EVENT_MEMBER_ADDED: AuditEvent.ValueType  # 114
+"""An account became a member of an organisation; `reason` is the organisation's id."""
+AUDIT_EVENT_MEMBER_RIGHT_CHANGED: AuditEvent.ValueType  # 115
+"""The right of a member was changed; `reason` is the organisation's id and the new right."""
+AUDIT_EVENT_MEMBERSHIP_ENDED: AuditEvent.ValueType  # 116
+"""A membership was ended; `reason` is the organisation's id."""
+AUDIT_EVENT_ORGANISATION_CHOSEN: AuditEvent.ValueType  # 117
+"""A caller chose the organisation for which the session acts."""
+AUDIT_EVENT_ORGANISATION_READ: AuditEvent.ValueType  # 118
+"""An organisation was read."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

@@ -3,6 +3,7 @@ import { changes, Form } from "../../form.js";
 import { session, userChanged } from "../../session.js";
 import { badge, definitionList, html, label, notice, nothing } from "../../view.js";
 import { code, password } from "./fields.js";
+import { OwnMemberships } from "./memberships.js";
 import { SecondFactors } from "./second_factors.js";
 import { OwnSessions } from "./sessions.js";
 
@@ -40,14 +41,15 @@ export default async function open(page) {
     succeeded(text);
     await sessions.load();
   });
-  await Promise.all([sessions.load(), factors.load()]);
+  const memberships = new OwnMemberships(page, succeeded);
+  await Promise.all([sessions.load(), factors.load(), memberships.load()]);
   page.show(() => html`${said ? notice("good", said) : nothing}
     ${who(session.user)}
     ${session.user.emailConfirmed && !session.user.newEmail ? nothing : confirmation(confirm, session.user)}
     <div class="columns">
       ${contact(details, session.user)} ${newAddress(address)} ${newPassword(secret)}
     </div>
-    ${factors.show()} ${sessions.show()}`);
+    ${memberships.show()} ${factors.show()} ${sessions.show()}`);
 }
 
 async function update(change) {
