@@ -385,13 +385,6 @@ return {
       request = "medconnect.clinical.v1.UpdatePatientRequest",
       takes_body = true,
     },
-    {
-      in_path = {patientId = true, patient_id = true},
-      method = "POST",
-      path = "/api/v1/doctors/patients/*/identification",
-      request = "medconnect.clinical.v1.IdentifyPatientRequest",
-      takes_body = true,
-    },
     {method = "POST", path = "/api/v1/doctors/prescriptions", request = "medconnect.clinical.v1.CreatePrescriptionRequest", takes_body = true},
     {method = "GET", path = "/api/v1/doctors/prescriptions"},
     {in_path = {prescriptionId = true, prescription_id = true}, method = "GET", path = "/api/v1/doctors/prescriptions/*"},
@@ -457,6 +450,13 @@ return {
       method = "POST",
       path = "/api/v1/doctors/patients/*/email/detach",
       request = "medconnect.clinical.v1.DetachPatientEmailRequest",
+      takes_body = true,
+    },
+    {
+      in_path = {patientId = true, patient_id = true},
+      method = "POST",
+      path = "/api/v1/doctors/patients/*/identification",
+      request = "medconnect.clinical.v1.IdentifyPatientRequest",
       takes_body = true,
     },
     {

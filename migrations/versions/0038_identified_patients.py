@@ -73,8 +73,7 @@ GUARD = """
 # prescriptions, memberships) refuse the deletion by their foreign keys; the conditions leave such accounts out.
 PURGE = """
     CREATE FUNCTION delete_unconfirmed_accounts(older_than interval, at_once integer) RETURNS SETOF uuid
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-    SET medconnect.deletes_unconfirmed = 'on' AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     DECLARE
         accounts uuid[];
         records uuid[];
@@ -99,6 +98,7 @@ PURGE = """
             ORDER BY created_at LIMIT at_once FOR UPDATE SKIP LOCKED
         ) AS found;
         SELECT array_agg(id) INTO records FROM patients WHERE user_id = ANY (accounts);
+        PERFORM set_config('medconnect.deletes_unconfirmed', 'on', true);
         DELETE FROM patient_names WHERE patient_id = ANY (records);
         DELETE FROM patients WHERE id = ANY (records);
         DELETE FROM emails WHERE recipient_id = ANY (accounts);
@@ -112,6 +112,7 @@ PURGE = """
         DELETE FROM sessions WHERE user_id = ANY (accounts);
         DELETE FROM user_names WHERE user_id = ANY (accounts);
         DELETE FROM users WHERE id = ANY (accounts);
+        PERFORM set_config('medconnect.deletes_unconfirmed', 'off', true);
         RETURN QUERY SELECT unnest(accounts);
     END $$
 """

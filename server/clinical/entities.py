@@ -73,11 +73,11 @@ class Patient:
     """True if the patient asked for complete emails."""
     detachment: EmailDetachment | None = None
     identification: Identification | None = None
-    """None for a self-asserted record: a person registered with this name, and nobody of the staff identified them."""
+    """None for a self-asserted record: a person registered with this name, and no member of staff identified them."""
 
     @property
     def assurance(self) -> PatientAssurance:
-        """Whether a member of staff has identified the person."""
+        """The knowledge that the record belongs to the person that it names."""
         return PatientAssurance.SELF_ASSERTED if self.identification is None else PatientAssurance.IDENTIFIED
 
 

@@ -27,7 +27,7 @@ class EmailDetachment:
 
 
 class PatientAssurance(StrEnum):
-    """Whether it is known that a record belongs to the person whom it names."""
+    """The knowledge that a record belongs to the person that it names."""
 
     SELF_ASSERTED = "self_asserted"
     IDENTIFIED = "identified"

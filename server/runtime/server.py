@@ -85,6 +85,7 @@ SERVICES: Final = (
     "medconnect.auth.v1.OrganisationService",
     "medconnect.clinical.v1.ClinicalService",
     "medconnect.clinical.v1.PatientEmailService",
+    "medconnect.clinical.v1.PatientIdentityService",
     "medconnect.clinical.v1.SuspensionService",
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",

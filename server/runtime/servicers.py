@@ -10,6 +10,7 @@ from medconnect.auth.v1 import (
 from medconnect.clinical.v1 import (
     clinical_service_pb2_grpc,
     patient_email_service_pb2_grpc,
+    patient_identity_service_pb2_grpc,
     suspension_service_pb2_grpc,
 )
 from medconnect.events.v1 import events_service_pb2_grpc
@@ -19,6 +20,7 @@ from server.api.auth.organisation_servicer import OrganisationServicer
 from server.api.auth.second_factor_servicer import SecondFactorServicer
 from server.api.auth.servicer import AuthServicer
 from server.api.clinical.patient_email_servicer import PatientEmailServicer
+from server.api.clinical.patient_identity_servicer import PatientIdentityServicer
 from server.api.clinical.servicer import ClinicalServicer
 from server.api.clinical.suspension_servicer import SuspensionServicer
 from server.api.events.servicer import EventsServicer
@@ -50,13 +52,15 @@ def add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - gR
     patient_email_service_pb2_grpc.add_PatientEmailServiceServicer_to_server(
         PatientEmailServicer(services.patient_emails), server
     )
+    patient_identity_service_pb2_grpc.add_PatientIdentityServiceServicer_to_server(
+        PatientIdentityServicer(services.identifications), server
+    )
     suspension_service_pb2_grpc.add_SuspensionServiceServicer_to_server(
         SuspensionServicer(services.suspensions), server
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
         ClinicalServicer(
             services.patients,
-            services.identifications,
             services.visits,
             services.prescriptions,
             services.codes,

@@ -328,13 +328,11 @@ def test_second_factor_from_enrolment_to_reset(admin: Client, instance: RunningI
 
 
 def test_organisation_from_first_member_to_closing(admin: Client, instance: RunningInstance) -> None:
-    name = f"Harbour {new_email()}"
-    new = models.NewOrganisation(models.OrganisationKind.PHARMACY, name)
+    new = models.NewOrganisation(models.OrganisationKind.PHARMACY, f"Harbour {new_email()}")
     made = admin.organisations.create(new)
-    assert list(admin.organisations.list(search=name.upper())) == [made]
-    with hired(admin, instance, models.Role.PHARMACIST, name) as client:
-        [own] = client.organisations.own()
-        assert (own.organisation, own.current) == (made, True)
+    assert list(admin.organisations.list(search=new.name.upper())) == [made]
+    with hired(admin, instance, models.Role.PHARMACIST, new.name) as client:
+        assert [(own.organisation, own.current) for own in client.organisations.own()] == [(made, True)]
         second = admin.organisations.create(replace(new, address="Quay 2"))
         user = client.auth.current_user()
         added = admin.organisations.add_member(second.id, user.email, models.MemberRight.ADMINISTRATOR)
@@ -344,9 +342,8 @@ def test_organisation_from_first_member_to_closing(admin: Client, instance: Runn
         with pytest.raises(errors.NotFound):
             client.organisations.get(made.id)
         client.organisations.change_right(second.id, user.id, models.MemberRight.MEMBER)
-        changes = models.OrganisationChanges(phone="+49 40 1234", clear=("address",))
         with pytest.raises(errors.AlreadyExists):
-            admin.organisations.update(second.id, changes)
+            admin.organisations.update(second.id, models.OrganisationChanges(phone="+49 40 1234", clear=("address",)))
         assert admin.organisations.end_membership(second.id, user.id) >= 1
         with pytest.raises(errors.Unauthenticated):
             client.organisations.own()

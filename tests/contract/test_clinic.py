@@ -88,7 +88,9 @@ def test_a_patient_is_recorded_found_and_changed(actors: Actors) -> None:
     body = {"email": new_email(), **PATIENT}
     made = succeeded(actors, 201, "Patient created successfully", "POST /doctors/patients", actors.doctor, body)
     record = {"id": ID, "referenceNumber": REFERENCE, "version": 1, "createdAt": TIME, "updatedAt": TIME, **body}
-    record["emailStatus"] = "reachable"
+    identification = {"identifiedBy": "Sam Staff", "identifiedAt": TIME}
+    record |= {"emailStatus": "reachable", "assurance": "identified", "identification": identification}
+    record["identificationNote"] = ""
     assert made == {"patient": record}
     path = f"/doctors/patients/{made['patient']['id']}"
     assert succeeded(actors, 200, "Patient retrieved successfully", f"GET {path}", actors.doctor) == made
@@ -98,7 +100,7 @@ def test_a_patient_is_recorded_found_and_changed(actors: Actors) -> None:
     refused(actors, 409, "VERSION_CONFLICT", f"PUT {path}", actors.doctor, change, version=2)
     search = f"GET /doctors/patients?search={made['patient']['referenceNumber']}"
     found = succeeded(actors, 200, "Patients retrieved successfully", search, actors.doctor)
-    row = {name: record[name] for name in ("id", "referenceNumber", "fullName", "dateOfBirth")}
+    row = {name: record[name] for name in ("id", "referenceNumber", "fullName", "dateOfBirth", "assurance")}
     assert found == {"patients": [row], "totalSize": 1, **WHOLE_PAGE}
 
 
@@ -181,6 +183,7 @@ def test_patient_reads_and_updates_own_record(actors: Actors, patient: Actor) ->
         "createdAt": TIME,
         "updatedAt": TIME,
         "fullEmails": False,
+        "assurance": "self_asserted",
     }
     said = "Profile retrieved successfully"
     assert succeeded(actors, 200, said, "GET /patients/profile", patient) == {"patient": record}

@@ -14,7 +14,12 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from medconnect.auth.v1 import auth_service_pb2, organisation_service_pb2, second_factor_service_pb2
-from medconnect.clinical.v1 import clinical_service_pb2, patient_email_service_pb2, suspension_service_pb2
+from medconnect.clinical.v1 import (
+    clinical_service_pb2,
+    patient_email_service_pb2,
+    patient_identity_service_pb2,
+    suspension_service_pb2,
+)
 from medconnect.events.v1 import events_service_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
@@ -25,6 +30,7 @@ _MODULES: Final = (
     organisation_service_pb2,
     clinical_service_pb2,
     patient_email_service_pb2,
+    patient_identity_service_pb2,
     suspension_service_pb2,
     pharmacy_service_pb2,
     events_service_pb2,

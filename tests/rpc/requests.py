@@ -10,6 +10,7 @@ from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
+from medconnect.clinical.v1 import patient_identity_service_pb2 as identity
 from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
@@ -152,7 +153,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "UpdatePatient": lambda stage: clinical.UpdatePatientRequest(
         patient_id=stage["PO"].patient_id, address="1 New Street"
     ),
-    "IdentifyPatient": lambda stage: clinical.IdentifyPatientRequest(
+    "IdentifyPatient": lambda stage: identity.IdentifyPatientRequest(
         patient_id=_record(stage), document=identification_pb2.IDENTIFICATION_DOCUMENT_PASSPORT
     ),
     "BindPatientEmail": lambda stage: patient_emails.BindPatientEmailRequest(

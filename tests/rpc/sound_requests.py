@@ -10,6 +10,7 @@ from medconnect.auth.v1 import session_pb2, user_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2, quantity_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
+from medconnect.clinical.v1 import patient_identity_service_pb2 as identity
 from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
@@ -225,7 +226,7 @@ def _updates_of_record(world: World) -> tuple[Message, ...]:
 
 def _identifications(world: World) -> tuple[Message, ...]:
     document = identification_pb2.IDENTIFICATION_DOCUMENT_OTHER
-    identify, record_id = clinical.IdentifyPatientRequest, world.record()
+    identify, record_id = identity.IdentifyPatientRequest, world.record()
     return (identify(patient_id=record_id, document=document, note="Seaman's book", date_of_birth="1990-02-28"),)
 
 
@@ -242,7 +243,8 @@ def _updates_of_profile(world: World) -> tuple[Message, ...]:
 
 
 def _new_patient(_: World) -> clinical.CreatePatientRequest:
-    return clinical.CreatePatientRequest(email=new_email(), full_name="Pia Patient", **DETAILS)
+    document = identification_pb2.IDENTIFICATION_DOCUMENT_PASSPORT
+    return clinical.CreatePatientRequest(email=new_email(), full_name="Pia Patient", document=document, **DETAILS)
 
 
 def _reference(world: World) -> pharmacy.LookupPrescriptionsRequest:

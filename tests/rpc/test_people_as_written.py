@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from google.protobuf.json_format import ParseDict
 from medconnect.auth.v1 import session_pb2
-from medconnect.clinical.v1 import patient_pb2, prescription_pb2
+from medconnect.clinical.v1 import patient_list_pb2, patient_pb2, prescription_pb2
 
 from server.phone_number import EXPECTED
 from tests.fixtures.actors import PASSWORD, Actors
@@ -47,7 +47,7 @@ def test_phone_number_is_kept_as_written_and_found(actors: Actors, face: str) ->
         assert answer.ok, (phone, answer)
         patient = answer.body["patient"]
         assert (patient["phone"], patient["emergencyPhone"]) == (phone, phone)
-        found = patient_pb2.ListPatientsRequest(search=phone, page_size=100)
+        found = patient_list_pb2.ListPatientsRequest(search=phone, page_size=100)
         listed = FACES[face](actors, RPCS["ListPatients"], found, actors.doctor)
         assert patient["id"] in [one["id"] for one in listed.body["patients"]], phone
 
@@ -92,7 +92,7 @@ def test_address_in_another_script_is_one_account(actors: Actors, face: str, wri
     typed, stored = (text.lstrip().replace("@", f"{unique}@") for text in (written, ADDRESSES[written]))
     assert create(actors, face, email=typed).ok
     assert create(actors, face, email=stored).reason == "EMAIL_TAKEN"
-    found = patient_pb2.ListPatientsRequest(search=typed)
+    found = patient_list_pb2.ListPatientsRequest(search=typed)
     listed = FACES[face](actors, RPCS["ListPatients"], found, actors.doctor)
     assert len(listed.body["patients"]) == 1
 

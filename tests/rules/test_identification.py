@@ -15,7 +15,7 @@ BORN = date(1980, 5, 17)
 
 @pytest.mark.parametrize("identified", [True, False])
 @pytest.mark.parametrize("required", [True, False])
-def test_only_a_required_identification_that_is_missing_is_an_error(identified: bool, required: bool) -> None:
+def test_only_a_missing_required_identification_is_rejected(identified: bool, required: bool) -> None:
     if required and not identified:
         with pytest.raises(PatientNotIdentified):
             check_identified(identified, required=required)

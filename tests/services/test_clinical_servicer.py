@@ -47,7 +47,8 @@ async def test_a_patient_is_created_and_read_with_every_field(clinic: Clinic) ->
     answer = json(created)
     assert {name: answer[name] for name in json(request)} == json(request)
     assert set(answer) - set(json(request)) == {
-        *("id", "referenceNumber", "version", "createdAt", "updatedAt", "emailStatus")
+        *("id", "referenceNumber", "version", "createdAt", "updatedAt", "emailStatus"),
+        *("assurance", "identification"),
     }
     read = await servicer.GetPatient(pb.GetPatientRequest(patient_id=created.id), NO_CONTEXT)
     assert read.patient == created
@@ -129,6 +130,7 @@ async def test_a_list_of_patients_shows_enough_to_tell_them_apart(clinic: Clinic
                 "referenceNumber": clinic.paula.reference_number,
                 "fullName": "Paula Patient",
                 "dateOfBirth": "1980-05-17",
+                "assurance": "PATIENT_ASSURANCE_IDENTIFIED",
             }
         ],
         "totalSize": 1,

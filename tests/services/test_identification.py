@@ -130,7 +130,7 @@ async def test_offered_identification_shows_and_refuses_nothing(clinic: Clinic) 
         await act(lax, name, registered)
 
 
-async def test_new_date_of_birth_of_the_patient_ends_the_identification(clinic: Clinic) -> None:
+async def test_own_new_date_of_birth_ends_the_identification(clinic: Clinic) -> None:
     registered = await register(clinic, "Nora New")
     assert registered.user_id is not None
     nora = Caller(registered.user_id, Role.PATIENT, registered.id)
@@ -142,7 +142,7 @@ async def test_new_date_of_birth_of_the_patient_ends_the_identification(clinic: 
     assert await names(clinic, "nora new") == []
 
 
-async def test_record_without_a_date_of_birth_gets_that_of_the_document(clinic: Clinic) -> None:
+async def test_record_without_date_of_birth_gets_the_documents(clinic: Clinic) -> None:
     registered = await register(clinic, "Nora New", replace(NO_DETAILS, date_of_birth=None))
     with pytest.raises(ValidationFailed):
         await clinic.identifications.identify(clinic.doctor, registered.id, PASSPORT, "", None)

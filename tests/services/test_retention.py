@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, text
 
+from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.runtime.retention import Retention
@@ -148,11 +150,15 @@ async def test_unconfirmed_account_is_kept_with_anything_clinical(work: UnitOfWo
 
 
 @pytest.mark.parametrize("table", ["user_names", "patient_names"])
-async def test_names_cannot_be_deleted_by_the_service(work: UnitOfWork, table: str) -> None:
-    """The setting that the deleting function uses gives no right to others."""
-    async with work.begin() as tx:
-        await lay_out(tx, timedelta(days=2))
-        await tx.connection.execute(text("SET LOCAL ROLE medconnect_app"))
-        await tx.connection.execute(text("SET LOCAL medconnect.deletes_unconfirmed = 'on'"))
-        with pytest.raises(Exception, match=r"permission denied|only added"):
-            await tx.connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+async def test_service_deletes_no_names_with_the_setting(database_url: str, table: str) -> None:
+    """Tests that the setting of the function that deletes accounts gives no right to others, and the owner needs it."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only added"):
+            await connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        await connection.execute(f"GRANT DELETE ON {table} TO {APP_ROLE}; SET ROLE {APP_ROLE}")
+        await connection.execute("SET medconnect.deletes_unconfirmed = 'on'")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only added"):
+            await connection.execute(f"DELETE FROM {table}")  # noqa: S608
+    finally:
+        await connection.close()

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import patient_email_service_pb2 as emails
+from medconnect.clinical.v1 import patient_identity_service_pb2 as identity
 from medconnect.clinical.v1 import suspension_service_pb2 as suspensions
 
 from medconnect_client._calls import Calls
@@ -86,13 +87,13 @@ class AsyncClinical:
         date_of_birth: that on the document; required if the record has none. Raises NotFound, ValidationFailed.
         """
         request = filled(
-            pb.IdentifyPatientRequest,
+            identity.IdentifyPatientRequest,
             patient_id=patient_id,
             document=document,
             note=note,
             date_of_birth=date_of_birth,
         )
-        answer = await self._calls.unary(request, pb.IdentifyPatientResponse, key=idempotency_key)
+        answer = await self._calls.unary(request, identity.IdentifyPatientResponse, key=idempotency_key)
         return read(Patient, answer.patient)
 
     async def bind_patient_email(self, patient_id: str, email: str, *, idempotency_key: str | None = None) -> Patient:

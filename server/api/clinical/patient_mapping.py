@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
-from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_identity_pb2, patient_pb2
 
 from server.api.wire import date_text, enum_pair, fill_page, read_date, timestamp
 from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
@@ -47,7 +47,7 @@ def optional_text(message: Message, field: str) -> str | None:
     return getattr(message, field) if message.HasField(field) else None
 
 
-def date_on_document(request: pb.IdentifyPatientRequest) -> date | None:
+def date_on_document(request: patient_identity_pb2.IdentifyPatientRequest) -> date | None:
     """Returns the date of birth on the document, if it was given. Raises ValidationFailed if there is no such day."""
     return read_date(request.date_of_birth, "dateOfBirth") if request.HasField("date_of_birth") else None
 

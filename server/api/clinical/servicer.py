@@ -12,7 +12,6 @@ from server.api.auth.mapping import patient_details
 from server.api.clinical import history_mapping, mapping, patient_mapping
 from server.api.wire import page_request, read_period, read_uuid, timestamp
 from server.clinical.services.histories import HistoryService
-from server.clinical.services.identification import IdentificationService
 from server.clinical.services.patients import PatientService
 from server.clinical.services.prescriptions import PrescriptionService
 from server.clinical.services.qr_codes import QrCodeService
@@ -28,7 +27,6 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
     def __init__(
         self,
         patients: PatientService,
-        identifications: IdentificationService,
         visits: VisitService,
         prescriptions: PrescriptionService,
         qr_codes: QrCodeService,
@@ -36,7 +34,6 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         audit: AuditService,
     ) -> None:
         self._patients = patients
-        self._identifications = identifications
         self._visits = visits
         self._prescriptions = prescriptions
         self._qr_codes = qr_codes
@@ -65,14 +62,6 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         change = patient_mapping.patient_change(request)
         patient = await self._patients.update(current_caller(), read_uuid(request.patient_id), email, change)
         return pb.UpdatePatientResponse(patient=patient_mapping.patient_message(patient, current_caller()))
-
-    async def IdentifyPatient(self, request: pb.IdentifyPatientRequest, context: Context) -> pb.IdentifyPatientResponse:
-        caller, document = current_caller(), patient_mapping.DOCUMENTS[request.document]
-        born = patient_mapping.date_on_document(request)
-        patient = await self._identifications.identify(
-            caller, read_uuid(request.patient_id), document, request.note, born
-        )
-        return pb.IdentifyPatientResponse(patient=patient_mapping.patient_message(patient, caller))
 
     async def CreatePrescription(
         self, request: pb.CreatePrescriptionRequest, context: Context

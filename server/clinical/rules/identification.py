@@ -30,6 +30,6 @@ def date_of_birth_of(patient: Patient, on_document: date | None, today: date) ->
 def keeps_identification(before: Patient, after: Patient) -> bool:
     """Returns whether a record is still that of the identified person after the patient's own change.
 
-    A date of birth that nobody has checked would let one identified person appear as another.
+    An unchecked date of birth would let one identified person appear as another.
     """
     return before.date_of_birth == after.date_of_birth

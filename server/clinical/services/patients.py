@@ -87,7 +87,7 @@ class PatientService:
         details: PatientDetails,
         document: IdentificationDocument | None = None,
     ) -> Patient:
-        """Creates the record of a person whom the caller identified, and an account if an email address is given.
+        """Creates the record of a person that the caller identified, and an account if an email address is given.
 
         Raises ValidationFailed and EmailTaken.
         """

@@ -1,4 +1,4 @@
-"""How it is known that a patient record belongs to the person whom it names."""
+"""The identification of patients."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class PatientAssurance(StrEnum):
-    """Whether it is known that a record belongs to the person whom it names."""
+    """The knowledge that a record belongs to the person that it names."""
 
     SELF_ASSERTED = "self_asserted"
     """A person registered with this name, and no member of staff has identified them."""

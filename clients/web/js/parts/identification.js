@@ -1,4 +1,4 @@
-/** How it is known that a patient record belongs to the person whom it names. */
+/** The identification of patients. */
 
 import { html, moment } from "../view.js";
 

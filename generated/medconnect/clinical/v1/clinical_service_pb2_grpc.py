@@ -5,7 +5,7 @@ import warnings
 
 from medconnect.clinical.v1 import access_log_pb2 as medconnect_dot_clinical_dot_v1_dot_access__log__pb2
 from medconnect.clinical.v1 import history_pb2 as medconnect_dot_clinical_dot_v1_dot_history__pb2
-from medconnect.clinical.v1 import patient_identity_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2
+from medconnect.clinical.v1 import patient_list_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__list__pb2
 from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
 from medconnect.clinical.v1 import prescription_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__pb2
 from medconnect.clinical.v1 import profile_pb2 as medconnect_dot_clinical_dot_v1_dot_profile__pb2
@@ -45,8 +45,8 @@ class ClinicalServiceStub:
         """
         self.ListPatients = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/ListPatients',
-                request_serializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.ListPatientsRequest.SerializeToString,
-                response_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.ListPatientsResponse.FromString,
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_patient__list__pb2.ListPatientsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__list__pb2.ListPatientsResponse.FromString,
                 _registered_method=True)
         self.CreatePatient = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/CreatePatient',
@@ -62,11 +62,6 @@ class ClinicalServiceStub:
                 '/medconnect.clinical.v1.ClinicalService/UpdatePatient',
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientRequest.SerializeToString,
                 response_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientResponse.FromString,
-                _registered_method=True)
-        self.IdentifyPatient = channel.unary_unary(
-                '/medconnect.clinical.v1.ClinicalService/IdentifyPatient',
-                request_serializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientRequest.SerializeToString,
-                response_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientResponse.FromString,
                 _registered_method=True)
         self.CreatePrescription = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/CreatePrescription',
@@ -184,7 +179,7 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreatePatient(self, request, context):
-        """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+        """Creates the record of a person that the caller identified. With an email address it also creates an account, as
         BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -202,14 +197,6 @@ class ClinicalServiceServicer:
         """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
         or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
         email address than the record's.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def IdentifyPatient(self, request, context):
-        """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
-        A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -377,8 +364,8 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'ListPatients': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPatients,
-                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.ListPatientsRequest.FromString,
-                    response_serializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.ListPatientsResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__list__pb2.ListPatientsRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_patient__list__pb2.ListPatientsResponse.SerializeToString,
             ),
             'CreatePatient': grpc.unary_unary_rpc_method_handler(
                     servicer.CreatePatient,
@@ -394,11 +381,6 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
                     servicer.UpdatePatient,
                     request_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientRequest.FromString,
                     response_serializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientResponse.SerializeToString,
-            ),
-            'IdentifyPatient': grpc.unary_unary_rpc_method_handler(
-                    servicer.IdentifyPatient,
-                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientRequest.FromString,
-                    response_serializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientResponse.SerializeToString,
             ),
             'CreatePrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.CreatePrescription,
@@ -527,8 +509,8 @@ class ClinicalService:
             request,
             target,
             '/medconnect.clinical.v1.ClinicalService/ListPatients',
-            medconnect_dot_clinical_dot_v1_dot_patient__pb2.ListPatientsRequest.SerializeToString,
-            medconnect_dot_clinical_dot_v1_dot_patient__pb2.ListPatientsResponse.FromString,
+            medconnect_dot_clinical_dot_v1_dot_patient__list__pb2.ListPatientsRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_patient__list__pb2.ListPatientsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -610,33 +592,6 @@ class ClinicalService:
             '/medconnect.clinical.v1.ClinicalService/UpdatePatient',
             medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientRequest.SerializeToString,
             medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def IdentifyPatient(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/medconnect.clinical.v1.ClinicalService/IdentifyPatient',
-            medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientRequest.SerializeToString,
-            medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientResponse.FromString,
             options,
             channel_credentials,
             insecure,

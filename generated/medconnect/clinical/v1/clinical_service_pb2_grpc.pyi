@@ -7,7 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from medconnect.clinical.v1 import access_log_pb2 as _access_log_pb2
 from medconnect.clinical.v1 import history_pb2 as _history_pb2
-from medconnect.clinical.v1 import patient_identity_pb2 as _patient_identity_pb2
+from medconnect.clinical.v1 import patient_list_pb2 as _patient_list_pb2
 from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
 from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
 from medconnect.clinical.v1 import profile_pb2 as _profile_pb2
@@ -27,24 +27,8 @@ from medconnect.clinical.v1.history_pb2 import HistoryEntry as HistoryEntry
 from medconnect.clinical.v1.history_pb2 import PatientHistoryEntry as PatientHistoryEntry
 from medconnect.clinical.v1.history_pb2 import RequestHistoryAccessRequest as RequestHistoryAccessRequest
 from medconnect.clinical.v1.history_pb2 import RequestHistoryAccessResponse as RequestHistoryAccessResponse
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_BIRTH_CERTIFICATE as IDENTIFICATION_DOCUMENT_BIRTH_CERTIFICATE
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_DRIVING_LICENCE as IDENTIFICATION_DOCUMENT_DRIVING_LICENCE
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_EARLIER_RECORD as IDENTIFICATION_DOCUMENT_EARLIER_RECORD
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_IDENTITY_CARD as IDENTIFICATION_DOCUMENT_IDENTITY_CARD
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_INSURANCE_CARD as IDENTIFICATION_DOCUMENT_INSURANCE_CARD
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_OTHER as IDENTIFICATION_DOCUMENT_OTHER
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_PASSPORT as IDENTIFICATION_DOCUMENT_PASSPORT
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_PERSONALLY_KNOWN as IDENTIFICATION_DOCUMENT_PERSONALLY_KNOWN
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_RESIDENCE_PERMIT as IDENTIFICATION_DOCUMENT_RESIDENCE_PERMIT
-from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_UNSPECIFIED as IDENTIFICATION_DOCUMENT_UNSPECIFIED
-from medconnect.clinical.v1.identification_pb2 import IdentificationDocument as IdentificationDocument
-from medconnect.clinical.v1.identification_pb2 import PATIENT_ASSURANCE_IDENTIFIED as PATIENT_ASSURANCE_IDENTIFIED
-from medconnect.clinical.v1.identification_pb2 import PATIENT_ASSURANCE_SELF_ASSERTED as PATIENT_ASSURANCE_SELF_ASSERTED
-from medconnect.clinical.v1.identification_pb2 import PATIENT_ASSURANCE_UNSPECIFIED as PATIENT_ASSURANCE_UNSPECIFIED
-from medconnect.clinical.v1.identification_pb2 import PatientAssurance as PatientAssurance
-from medconnect.clinical.v1.identification_pb2 import PatientIdentification as PatientIdentification
-from medconnect.clinical.v1.patient_identity_pb2 import IdentifyPatientRequest as IdentifyPatientRequest
-from medconnect.clinical.v1.patient_identity_pb2 import IdentifyPatientResponse as IdentifyPatientResponse
+from medconnect.clinical.v1.patient_list_pb2 import ListPatientsRequest as ListPatientsRequest
+from medconnect.clinical.v1.patient_list_pb2 import ListPatientsResponse as ListPatientsResponse
 from medconnect.clinical.v1.patient_pb2 import CreatePatientRequest as CreatePatientRequest
 from medconnect.clinical.v1.patient_pb2 import CreatePatientResponse as CreatePatientResponse
 from medconnect.clinical.v1.patient_pb2 import GENDER_FEMALE as GENDER_FEMALE
@@ -54,8 +38,6 @@ from medconnect.clinical.v1.patient_pb2 import GENDER_UNSPECIFIED as GENDER_UNSP
 from medconnect.clinical.v1.patient_pb2 import Gender as Gender
 from medconnect.clinical.v1.patient_pb2 import GetPatientRequest as GetPatientRequest
 from medconnect.clinical.v1.patient_pb2 import GetPatientResponse as GetPatientResponse
-from medconnect.clinical.v1.patient_pb2 import ListPatientsRequest as ListPatientsRequest
-from medconnect.clinical.v1.patient_pb2 import ListPatientsResponse as ListPatientsResponse
 from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED as PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED
 from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_NO_ADDRESS as PATIENT_EMAIL_STATUS_NO_ADDRESS
 from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_REACHABLE as PATIENT_EMAIL_STATUS_REACHABLE
@@ -146,13 +128,13 @@ class ClinicalServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClinicalServiceAsyncStub: ...
-    ListPatients: _grpc.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]
+    ListPatients: _grpc.UnaryUnaryMultiCallable[_patient_list_pb2.ListPatientsRequest, _patient_list_pb2.ListPatientsResponse]
     """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
     must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
     number. Errors: PAGE_TOKEN_INVALID.
     """
     CreatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]
-    """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+    """Creates the record of a person that the caller identified. With an email address it also creates an account, as
     BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
     """
     GetPatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]
@@ -161,10 +143,6 @@ class ClinicalServiceStub:
     """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
     or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
     email address than the record's.
-    """
-    IdentifyPatient: _grpc.UnaryUnaryMultiCallable[_patient_identity_pb2.IdentifyPatientRequest, _patient_identity_pb2.IdentifyPatientResponse]
-    """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
-    A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
     """
     CreatePrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
@@ -243,13 +221,13 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Patients, medical visits, prescriptions and QR codes."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListPatients: _aio.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]  # type: ignore[assignment]
+    ListPatients: _aio.UnaryUnaryMultiCallable[_patient_list_pb2.ListPatientsRequest, _patient_list_pb2.ListPatientsResponse]  # type: ignore[assignment]
     """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
     must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
     number. Errors: PAGE_TOKEN_INVALID.
     """
     CreatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]  # type: ignore[assignment]
-    """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+    """Creates the record of a person that the caller identified. With an email address it also creates an account, as
     BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
     """
     GetPatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]  # type: ignore[assignment]
@@ -258,10 +236,6 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
     or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
     email address than the record's.
-    """
-    IdentifyPatient: _aio.UnaryUnaryMultiCallable[_patient_identity_pb2.IdentifyPatientRequest, _patient_identity_pb2.IdentifyPatientResponse]  # type: ignore[assignment]
-    """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
-    A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
     """
     CreatePrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]  # type: ignore[assignment]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
@@ -341,9 +315,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListPatients(
         self,
-        request: _patient_pb2.ListPatientsRequest,
+        request: _patient_list_pb2.ListPatientsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_patient_pb2.ListPatientsResponse, _abc.Awaitable[_patient_pb2.ListPatientsResponse]]:
+    ) -> _typing.Union[_patient_list_pb2.ListPatientsResponse, _abc.Awaitable[_patient_list_pb2.ListPatientsResponse]]:
         """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
         must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
         number. Errors: PAGE_TOKEN_INVALID.
@@ -355,7 +329,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patient_pb2.CreatePatientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.CreatePatientResponse, _abc.Awaitable[_patient_pb2.CreatePatientResponse]]:
-        """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+        """Creates the record of a person that the caller identified. With an email address it also creates an account, as
         BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
         """
 
@@ -376,16 +350,6 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
         or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
         email address than the record's.
-        """
-
-    @_abc_1.abstractmethod
-    def IdentifyPatient(
-        self,
-        request: _patient_identity_pb2.IdentifyPatientRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_patient_identity_pb2.IdentifyPatientResponse, _abc.Awaitable[_patient_identity_pb2.IdentifyPatientResponse]]:
-        """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
-        A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod

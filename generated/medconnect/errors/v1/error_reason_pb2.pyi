@@ -166,12 +166,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The prescription is suspended, because its doctor's licence was withdrawn or the account stolen: it cannot be
     dispensed until another doctor of the hospital resumes it.
     """
-    ERROR_REASON_PATIENT_NOT_IDENTIFIED: _ErrorReason.ValueType  # 70
-    """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
     ERROR_REASON_ORGANISATION_EXISTS: _ErrorReason.ValueType  # 63
     """An open organisation of the same kind has the same name and address."""
     ERROR_REASON_ORGANISATION_CLOSED: _ErrorReason.ValueType  # 64
     """The organisation was closed and cannot be changed."""
+    ERROR_REASON_PATIENT_NOT_IDENTIFIED: _ErrorReason.ValueType  # 65
+    """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -312,12 +312,12 @@ ERROR_REASON_PRESCRIPTION_SUSPENDED: ErrorReason.ValueType  # 62
 """The prescription is suspended, because its doctor's licence was withdrawn or the account stolen: it cannot be
 dispensed until another doctor of the hospital resumes it.
 """
-ERROR_REASON_PATIENT_NOT_IDENTIFIED: ErrorReason.ValueType  # 70
-"""The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
 ERROR_REASON_ORGANISATION_EXISTS: ErrorReason.ValueType  # 63
 """An open organisation of the same kind has the same name and address."""
 ERROR_REASON_ORGANISATION_CLOSED: ErrorReason.ValueType  # 64
 """The organisation was closed and cannot be changed."""
+ERROR_REASON_PATIENT_NOT_IDENTIFIED: ErrorReason.ValueType  # 65
+"""The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

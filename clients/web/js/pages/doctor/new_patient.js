@@ -16,7 +16,7 @@ export default function open(page) {
         ${email(form)}
         ${recordFields(form, {}, { demanded: true })}
         ${existingConditions(form)}
-        ${form.choice("document", "Identified by", DOCUMENTS, { optional: true, none: "Not stated", hint: "You confirm that this is the person whom the record names." })}
+        ${form.choice("document", "Identified by", DOCUMENTS, { optional: true, none: "Not stated", hint: "You confirm that the record is that of this person." })}
         ${form.button("Create record")}
       `)}
     </section>

@@ -11,10 +11,11 @@ const RECENT = 20;
 
 export default async function open(page) {
   const patientId = page.params.id;
-  let [patient, { visits }] = await Promise.all([
+  const [found, { visits }] = await Promise.all([
     readPatient(page),
     read("/doctors/medical-visits", { patientId, pageSize: RECENT }, page.signal),
   ]);
+  let patient = found;
   const form = new Form(page, async ({ items, ...values }) => {
     const request = { patientId, ...values, items: lines.complete(items) };
     const { prescription } = await withFieldNames(atQuantity, () => write("POST", "/doctors/prescriptions", request));
