@@ -56,7 +56,7 @@ function cleared_fields.added(text, clearable, json_name)
   if is_empty(value) then return sub(text, 1, at - 1) .. "[" .. quoted(empty, {}) .. "]" .. sub(text, past) end
   if byte(value) ~= OPEN_ARRAY then return text end -- the server refuses it
   local more = quoted(empty, names_in(text, at))
-  return more == "" and text or sub(text, 1, at) .. more .. "," .. sub(text, at + 1)
+  return more == "" and text or sub(text, 1, past - 2) .. "," .. more .. sub(text, past - 1) -- the places given stay
 end
 
 return cleared_fields
