@@ -12,7 +12,7 @@ from medconnect_client._contract import method_of
 from server.runtime.server import SERVICES
 from tests.fixtures.cells import cells
 
-FACES = ("_auth", "_second_factors", "_clinical", "_pharmacy", "_events", "_client")
+FACES = ("_auth", "_second_factors", "_organisations", "_clinical", "_pharmacy", "_events", "_client")
 
 
 def rpcs() -> list[MethodDescriptor]:

@@ -64,7 +64,7 @@ def test_nobody_registers_as_admin_or_with_a_strangers_address(actors: Actors, p
     refused(actors, 400, "VALIDATION_FAILED", "POST /auth/register", body=application(role="admin"), fields=["role"])
     taken = application(email=patient.email)
     refused(actors, 409, "EMAIL_TAKEN", "POST /auth/register", body=taken)
-    wrong = {"email": "not an address", "password": "short", "fullName": "X"}
+    wrong = {"email": "not an address", "password": "short", "fullName": ""}
     fields = ["email", "password", "fullName"]
     refused(actors, 400, "VALIDATION_FAILED", "POST /auth/register", body=wrong, fields=fields)
 
