@@ -3,7 +3,8 @@
 Characters are classified by Unicode properties (UAX 44), not by lists; joiners are accepted where RFC 5892's CONTEXTJ
 rules need them, as in PRECIS (RFC 8264, FreeformClass). Invisible characters come with pasted text, so they are dropped
 and not refused; a text that would display something other than it holds is refused. Blanks around a text are removed,
-and each run of blanks inside becomes one, so that two writings of one name are one text.
+and each run of blanks inside becomes one, so that two writings of one name are one text; lines of prose keep their
+indents.
 """
 
 import unicodedata
@@ -69,6 +70,8 @@ _BLANK_AROUND: Final = (
 _BLANKS: Final = _pattern(r"(?<=\S)(?:(\u3000)\u3000*|\p{Zs}+)(?=\S)")
 """A run of blanks inside a line; one of ideographic spaces stays one."""
 _LINE_END: Final = _pattern(r"\p{Zs}*(?:\r\n|\r|\n)")
+_BLANK_LINES: Final = _pattern(r"\A(?:[\t\p{Zs}]*(?:\r\n|\r|\n))+")
+"""Blank lines at the beginning of a text."""
 
 
 def without_unseen(text: str, *, block: bool = False) -> str:
@@ -90,7 +93,8 @@ def stored(text: str, *, block: bool = False) -> tuple[str, str]:
     """
     if text.isascii() and text.isprintable():  # most texts: nothing is invisible and nothing can be refused
         return _one_line(text), "must not be blank" if text.isspace() else ""
-    seen = without_unseen(text, block=block).strip(_BLANK_AROUND)
+    seen = without_unseen(text, block=block)
+    seen = _BLANK_LINES.sub("", seen).rstrip(_BLANK_AROUND) if block else seen.strip(_BLANK_AROUND)
     wrong = next(_faults(text, seen, block), "")
     if wrong:
         return text, wrong
