@@ -72,7 +72,7 @@ def test_a_prescription_is_dispensed_without_a_mouse(windows: Windows, actors: A
     expect(page.get_by_role("heading", name="Dispense")).to_be_focused()
     tab(page, "Renew", "Release", "Reject …", "Dispense now", "Quantity", "Unit price")
     page.keyboard.insert_text("2")
-    tab(page, "Batch number")
+    tab(page, "Product code (optional)", "Batch number")
     page.keyboard.insert_text("B-1")
     page.get_by_label("Batch expiry date").fill("2099-01-31")
     page.keyboard.press("Enter")
