@@ -103,11 +103,16 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
     return folder
 
 
+QUEUE_IS_LATE = "Emails are delayed"
+"""The alert about the queue of the shared instance, in which other tests let emails fail."""
+
+
 def look(window: Window, role: str, addresses: tuple[str, ...], places: dict[str, str], folder: Path | None) -> None:
     found: list[str] = []
     for address in addresses:
         page = window.move(address.format(**places)).page
-        assert page.get_by_role("alert").count() == 0, page.get_by_role("alert").all_inner_texts()
+        alerts = [text for text in page.get_by_role("alert").all_inner_texts() if not text.startswith(QUEUE_IS_LATE)]
+        assert alerts == []
         found += flaws(page, re.sub(r"\W+", "-", f"{role}{address}").strip("-"), folder)
     assert not found, "\n".join(found)
 
