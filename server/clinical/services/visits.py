@@ -6,6 +6,7 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.clinical.entities import NewVisit, Visit
+from server.clinical.rules.identification import check_identified
 from server.clinical.storage.visits import VisitRepository
 from server.clock import Clock
 from server.date_range import Period
@@ -36,8 +37,8 @@ class VisitService:
         """
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
-            only_identified = self._requires_identification
-            visit, born = await tx[VisitRepository].insert(caller.user_id, new, only_identified=only_identified)
+            visit, born, identified = await tx[VisitRepository].insert(caller.user_id, new)
+            check_identified(identified, required=self._requires_identification)
             check_after_birth(visit.visit_date, born)
             await tx[AuditWriter].record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
         return visit

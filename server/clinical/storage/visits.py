@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, Select, Text, Uuid, bindparam, func, or_, select, true
+from sqlalchemy import Date, Select, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from server.audit.events import AuditEvent
@@ -17,7 +17,7 @@ from server.date_range import Period
 from server.db.connection import Connection, Row
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
-from server.errors import NotFound, PatientNotIdentified
+from server.errors import NotFound
 
 _column = visits.c
 
@@ -28,8 +28,12 @@ select_visit: Select[Any] = select(
     *visits.c, _patient.c.full_name.label("patient_name"), _doctor.c.full_name.label("doctor_name")
 ).select_from(visits.join(_doctor, true()).join(_patient, true()))
 """A visit with the names of patient and doctor at the time it was recorded."""
-_born = select(patients.c.date_of_birth).where(patients.c.id == _column.patient_id).scalar_subquery()
-_STORED = select_visit.add_columns(_born.label("born")).where(_column.id == bindparam("id"))
+_visited = patients.alias("visited")
+_STORED = (
+    select_visit.join(_visited, _visited.c.id == _column.patient_id)
+    .add_columns(_visited.c.date_of_birth.label("born"), _visited.c.identified_at.is_not(None).label("identified"))
+    .where(_column.id == bindparam("id"))
+)
 
 _GIVEN: Final = (
     "visit_date",
@@ -53,12 +57,8 @@ _INSERT = insert(visits).from_select(
         *(bindparam(name, type_=_column[name].type) for name in (*_GIVEN, *_MEASURED)),
     )
     .select_from(patients.join(users, users.c.id == bindparam("doctor_id")))
-    .where(
-        patients.c.id == bindparam("patient_id"),
-        or_(patients.c.identified_at.is_not(None), bindparam("accepts_anyone", type_=Boolean)),
-    ),
+    .where(patients.c.id == bindparam("patient_id")),
 )
-_EXISTS = select(patients.c.id).where(patients.c.id == bindparam("patient_id"))
 
 _LIST = KeysetQuery(
     select_visit,
@@ -81,10 +81,10 @@ class VisitRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, doctor_id: UUID, new: NewVisit, *, only_identified: bool) -> tuple[Visit, date | None]:
-        """Stores a visit; returns it and the patient's date of birth.
+    async def insert(self, doctor_id: UUID, new: NewVisit) -> tuple[Visit, date | None, bool]:
+        """Stores a visit; returns it, the patient's date of birth, and whether staff have identified the patient.
 
-        Raises NotFound("patient"), and PatientNotIdentified for a self-asserted record if `only_identified`.
+        Raises NotFound("patient").
         """
         visit_id = new_id()
         measured = astuple(new.vital_signs or _NOTHING)
@@ -93,16 +93,14 @@ class VisitRepository:
             "patient_id": new.patient_id,
             "doctor_id": doctor_id,
             "hospital_name": new.hospital_name,
-            "accepts_anyone": not only_identified,
             **{name: getattr(new, name) for name in _GIVEN},
             **dict(zip(_MEASURED, measured, strict=True)),
         }
         await self._connection.execute(_INSERT, values)
         row = await self._connection.first(_STORED, {"id": visit_id})
         if row is None:
-            exists = await self._connection.first(_EXISTS, {"patient_id": new.patient_id}) is not None
-            raise PatientNotIdentified() if exists else NotFound("patient")
-        return visit_of(row), row["born"]
+            raise NotFound("patient")
+        return visit_of(row), row["born"], row["identified"]
 
     async def page_of_doctor(
         self,
