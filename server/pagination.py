@@ -7,9 +7,8 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import accumulate
 from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -25,9 +24,6 @@ MAX_PAGE_SIZE: Final = 100
 """The limit on a page; the contract refuses larger sizes."""
 COUNT_LIMIT: Final = 1000
 """Totals are exact up to this number; beyond it this number is returned and marked as a minimum."""
-
-MOST_BYTES: Final = 3 * 1024 * 1024
-"""The limit on the size of a page, as JSON: below the 4 MiB of a gRPC message and the 8 MiB that the edge buffers."""
 
 CursorValue: TypeAlias = str | int | bool | None
 DayAndId: TypeAlias = tuple[date, UUID]
@@ -63,6 +59,13 @@ class Page(Generic[T]):
     next_page_token: str
     total_size: int
     total_size_is_minimum: bool
+    token_after: Callable[[T], str] = field(compare=False, repr=False)
+    """Returns the token that continues the list after an entry."""
+
+    def first(self, count: int) -> "Page[T]":
+        """Returns the page cut to its first entries, at least one."""
+        items = self.items[:count]
+        return replace(self, items=items, next_page_token=self.token_after(items[-1]))
 
 
 class PageTokens:
@@ -159,13 +162,10 @@ class PageQuery(Generic[T, K]):
     _token_after: Callable[[T], str]
 
     def page(self, rows: Sequence[T], found: int) -> Page[T]:
-        """Returns the page, cut to what fits into a message.
-
-        found: how many rows the filter finds, counted to COUNT_LIMIT + 1.
-        """
-        items = _fitting(rows[: self.size])
-        token = self._token_after(items[-1]) if len(rows) > len(items) else ""
-        return Page(items, token, min(found, COUNT_LIMIT), found > COUNT_LIMIT)
+        """Returns the page. found: how many rows the filter finds, counted to COUNT_LIMIT + 1."""
+        items = tuple(rows[: self.size])
+        token = self._token_after(items[-1]) if len(rows) > self.size else ""
+        return Page(items, token, min(found, COUNT_LIMIT), found > COUNT_LIMIT, self._token_after)
 
 
 class Listing(Generic[T, K]):
@@ -198,20 +198,6 @@ class Listing(Generic[T, K]):
             return self._cursor.read(*map(str, self._tokens.read(token, scope)))
         except (TypeError, ValueError):  # the token is from before a release that changed this list's cursor
             raise PageTokenInvalid() from None
-
-
-def _fitting(rows: Sequence[T]) -> tuple[T, ...]:
-    """Returns the first rows whose size together is at most MOST_BYTES, but at least one."""
-    if _size(rows) <= MOST_BYTES:
-        return tuple(rows)
-    sizes = accumulate(map(_size, rows))
-    return tuple(row for row, size in zip(rows, sizes, strict=True) if size <= MOST_BYTES) or tuple(rows[:1])
-
-
-def _size(entry: object) -> int:
-    """Returns about how many bytes an entity takes as JSON, where the edge writes `<` and `>` as six."""
-    text = repr(entry)
-    return len(text.encode(errors="replace")) + 5 * (text.count("<") + text.count(">")) + text.count('"')
 
 
 def _canonical(value: object) -> str:

@@ -1,11 +1,15 @@
 """Converts the values that all mappings share: times, dates, enums and pages."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Final, Protocol, TypeVar
+from itertools import accumulate
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from server.date_range import Period
@@ -14,6 +18,13 @@ from server.pagination import DEFAULT_PAGE_SIZE, Page, PageRequest
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_OF_DAY: Final = 86_400
+
+MOST_BYTES: Final = 3 * 1024 * 1024
+"""The limit on the size of a page, as JSON: below the 4 MiB of a gRPC message and the 8 MiB that the edge buffers."""
+_SURELY_FITS: Final = MOST_BYTES // 16
+"""In bytes of the message, which takes less than sixteen times as many as JSON; measuring that takes long."""
+_ENTRIES: Final = 1
+"""The number of the field that holds a page's entries, in every response of a list."""
 
 E_ = TypeVar("E_", bound=Enum)
 T = TypeVar("T")
@@ -45,9 +56,14 @@ class DatedRequest(Protocol):
 class PagedResponse(Protocol):
     """The response of a list."""
 
+    DESCRIPTOR: Any
     next_page_token: str
     total_size: int
     total_size_is_minimum: bool
+
+    def ByteSize(self) -> int:  # noqa: N802 - protobuf's name
+        """Returns the size of the message."""
+        ...
 
 
 def timestamp(moment: datetime) -> Timestamp:
@@ -107,7 +123,19 @@ def page_request(message: PagedRequest) -> PageRequest:
 
 
 def fill_page(response: PagedResponse, page: Page[T]) -> None:
-    """Sets a page's token and totals in a response."""
+    """Sets a page's token and totals in a response that holds its entries, and cuts it to what fits into a message."""
+    if response.ByteSize() > _SURELY_FITS:
+        entries: Any = getattr(response, response.DESCRIPTOR.fields_by_number[_ENTRIES].name)
+        fitting = max(1, bisect_right(list(accumulate(map(_json_bytes, entries))), MOST_BYTES))
+        if fitting < len(entries):
+            del entries[fitting:]
+            page = page.first(fitting)
     response.next_page_token = page.next_page_token
     response.total_size = page.total_size
     response.total_size_is_minimum = page.total_size_is_minimum
+
+
+def _json_bytes(entry: Message) -> int:
+    """Returns how many bytes an entry takes as JSON at most; the edge writes `<` and `>` as six."""
+    text = MessageToJson(entry, indent=None, ensure_ascii=False, always_print_fields_with_no_presence=True)
+    return len(text.encode()) + 5 * (text.count("<") + text.count(">"))

@@ -149,7 +149,7 @@ def test_responses_have_account_record_and_tokens() -> None:
 
 
 def test_a_page_of_accounts() -> None:
-    response = mapping.list_response(Page((USER,), "next", 1000, True))
+    response = mapping.list_response(Page((USER,), "next", 1000, True, str))
     assert list(response.users) == [MESSAGE]
     assert (response.next_page_token, response.total_size) == ("next", 1000)
     assert response.total_size_is_minimum

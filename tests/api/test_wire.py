@@ -1,5 +1,6 @@
 """Tests conversions of values between messages and entities."""
 
+import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from uuid import UUID
@@ -12,7 +13,7 @@ from medconnect.options.v1 import access_pb2
 from server.api import wire
 from server.errors import ValidationFailed
 from server.identity import Role
-from server.pagination import DEFAULT_PAGE_SIZE, Page
+from server.pagination import DEFAULT_PAGE_SIZE, Page, PageQuery
 
 
 def test_a_moment_keeps_its_microseconds_in_any_zone() -> None:
@@ -81,5 +82,32 @@ def test_a_page_has_the_usual_size_unless_another_is_asked_for() -> None:
 
 def test_a_page_fills_its_response() -> None:
     response = clinical_service_pb2.ListPatientsResponse()
-    wire.fill_page(response, Page(items=(), next_page_token="next", total_size=1000, total_size_is_minimum=True))
+    wire.fill_page(
+        response, Page(items=(), next_page_token="next", total_size=1000, total_size_is_minimum=True, token_after=str)
+    )
     assert (response.next_page_token, response.total_size, response.total_size_is_minimum) == ("next", 1000, True)
+
+
+@pytest.mark.parametrize("character", ["x", "<", "\u6f22", '"', "\U0001f600"])
+def test_page_is_cut_to_what_fits_into_a_message(character: str) -> None:
+    sizes = (1, 4, 1, 8, 2, 1, 1, 2, 1, 1, 1)
+    rows = [f"{n}{character * (wire.MOST_BYTES // 6 // size)}" for n, size in enumerate(sizes)]
+    response = filled(rows, 11)
+    shown = len(response.patients)
+    names = [patient.full_name for patient in response.patients]
+    assert 0 < shown <= 10
+    assert (names, response.total_size) == (rows[:shown], 11)
+    assert response.next_page_token == f"after {shown - 1}"
+    assert len(json.dumps(names, ensure_ascii=False).replace("<", "\\u003c").encode()) <= wire.MOST_BYTES + 100
+    assert filled(rows[:1], 1).next_page_token == ""
+    assert len(filled(["<" * wire.MOST_BYTES, "x"], 2).patients) == 1
+
+
+def filled(rows: list[str], found: int) -> clinical_service_pb2.ListPatientsResponse:
+    query: PageQuery[str, int] = PageQuery(None, 10, lambda row: f"after {row[0]}")
+    page = query.page(rows, found)
+    response = clinical_service_pb2.ListPatientsResponse(
+        patients=[patient_pb2.PatientSummary(full_name=row) for row in page.items]
+    )
+    wire.fill_page(response, page)
+    return response
