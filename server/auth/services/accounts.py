@@ -229,7 +229,7 @@ class AccountService:
         if password is not None:
             check_new_password(password, application.email, application.full_name)
         return NewAccount(
-            email=application.email.lower(),
+            email=email_address.normal(application.email),
             password_hash=None if password is None else await self._passwords.hash(password),
             full_name=application.full_name,
             phone=application.phone,

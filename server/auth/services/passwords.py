@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from server import email_address
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import Credentials, User, UserStatus
@@ -95,7 +96,7 @@ class PasswordService:
         stranger's request does not invalidate the owner's code.
         """
         async with self._no_sooner(), self._work.begin() as tx:
-            known = await _open_account(tx, email.lower())
+            known = await _open_account(tx, email_address.normal(email))
             if known is not None:
                 scope = await self._scope(tx, known.user, address, nonce)
                 with suppress(RateLimitExceeded):
@@ -114,7 +115,7 @@ class PasswordService:
         """
         check_new_password(password, email, field=_NEW)
         async with self._no_sooner():
-            new = _NewPassword(email.lower(), password, await self._passwords.hash(password))
+            new = _NewPassword(email_address.normal(email), password, await self._passwords.hash(password))
             asker = _Asking(code, address, nonce)
             try:
                 ended = await self._reset(new, asker, proved=False)

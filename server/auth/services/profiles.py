@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID
 
+from server import email_address
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import AccountChange, User
@@ -63,11 +64,12 @@ class ProfileService:
         async with self._work.read() as tx:
             await self._gate.require_step_up(tx, caller)
         known = await self._current_password.check(caller, change.current_password, address)
-        await self._confirmation.admit(change.email.lower(), confirmed=known.credentials.user.email_confirmed)
+        email = email_address.normal(change.email)
+        await self._confirmation.admit(email, confirmed=known.credentials.user.email_confirmed)
         async with self._work.begin() as tx:
             user = await self._update(tx, caller, change)
             await self._current_password.locked(tx, known)
-            return await self._await(tx, user, change.email.lower())
+            return await self._await(tx, user, email)
 
     async def confirm_email(self, caller: Caller, code: str) -> User:
         """Confirms the new address of the caller's account with a code, and notifies the former address.

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Text, Uuid, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from server import email_address
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.auth.organisation_entities import Member, MemberRight, Membership, Organisation
@@ -120,7 +121,7 @@ class MembershipRepository:
         found: UUID | None = await self._connection.scalar(
             _FIND_ACCOUNT,
             {
-                "address": email.lower(),
+                "address": email_address.normal(email),
                 "role": organisation.role_of_members,
                 "of_organisation": organisation.id,
                 "is_admin": caller.role is Role.ADMIN,

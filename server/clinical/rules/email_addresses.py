@@ -3,6 +3,7 @@
 from enum import Enum, auto
 from uuid import UUID
 
+from server import email_address
 from server.clinical.entities import Patient
 from server.errors import EmailBindingRequired, PatientHasEmail
 
@@ -25,7 +26,7 @@ def check_unbound(patient: Patient) -> None:
 
 def check_same_email(patient: Patient, email: str | None) -> None:
     """Raises EmailBindingRequired, which names the method to call, if an update states another address."""
-    if email is None or email.lower() == patient.email:
+    if email is None or email_address.normal(email) == patient.email:
         return
     raise EmailBindingRequired(method="BindPatientEmail" if patient.user_id is None else "DetachPatientEmail")
 

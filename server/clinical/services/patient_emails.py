@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from server import email_address
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
@@ -93,7 +94,7 @@ class PatientEmailService:
 async def open_account(tx: Transaction, email: str, full_name: str, phone: str) -> User:
     """Creates the account of an address that staff entered; its owner has not confirmed it. Raises EmailTaken."""
     account = NewAccount(
-        email=email.lower(),
+        email=email_address.normal(email),
         password_hash=None,
         full_name=full_name,
         phone=phone,
