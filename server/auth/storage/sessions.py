@@ -148,20 +148,10 @@ _REVOKE: Final = (
 _END_OTHERS: Final = (
     update(sessions)
     .where(
-        sessions.c.user_id == bindparam("of_user"),
-        sessions.c.revoked_at.is_(None),
-        sessions.c.expires_at > func.now(),
-        sessions.c.id.is_distinct_from(bindparam("kept", type_=Uuid)),
-    )
-    .values(revoked_at=func.now())
-    .returning(sessions.c.id)
-)
-_END_ALL_OF: Final = (
-    update(sessions)
-    .where(
         sessions.c.user_id == any_(bindparam("user_ids", type_=ARRAY(Uuid))),
         sessions.c.revoked_at.is_(None),
         sessions.c.expires_at > func.now(),
+        sessions.c.id.is_distinct_from(bindparam("kept", type_=Uuid)),
     )
     .values(revoked_at=func.now())
     .returning(sessions.c.id)
@@ -269,11 +259,11 @@ class SessionRepository:
 
     async def end_all(self, user_id: UUID, *, but: UUID | None = None) -> Set[UUID]:
         """Revokes and returns the account's sessions, all or all except `but`. Lock the account first."""
-        return set(await self._connection.scalars(_END_OTHERS, {"of_user": user_id, "kept": but}))
+        return set(await self._connection.scalars(_END_OTHERS, {"user_ids": [user_id], "kept": but}))
 
     async def end_all_of(self, user_ids: Collection[UUID]) -> Set[UUID]:
         """Revokes and returns all sessions of these accounts. Lock the accounts first."""
-        return set(await self._connection.scalars(_END_ALL_OF, {"user_ids": list(user_ids)}))
+        return set(await self._connection.scalars(_END_OTHERS, {"user_ids": list(user_ids), "kept": None}))
 
     async def revoked(self, within: timedelta) -> Set[UUID]:
         """Returns the sessions that were revoked in that time."""
