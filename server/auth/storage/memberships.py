@@ -133,26 +133,24 @@ class MembershipRepository:
 
     async def add(self, user_id: UUID, organisation_id: UUID, right: MemberRight) -> None:
         """Makes a locked account a member of an open organisation; a current member does not change."""
-        named = {"of_user": user_id, "of_organisation": organisation_id}
-        await self._connection.execute(_ADD, {**named, "new_id": new_id(), "new_right": right})
+        await self._connection.execute(
+            _ADD, {**_named(user_id, organisation_id), "new_id": new_id(), "new_right": right}
+        )
 
     async def get(self, user_id: UUID, organisation_id: UUID) -> Member:
         """Returns a current member. Raises NotFound."""
-        named = {"of_user": user_id, "of_organisation": organisation_id}
-        row = await self._connection.first(_MEMBER, named)
+        row = await self._connection.first(_MEMBER, _named(user_id, organisation_id))
         if row is None:
             raise NotFound("member")
         return _member_of(row)
 
     async def change_right(self, user_id: UUID, organisation_id: UUID, right: MemberRight) -> None:
         """Changes the right of a current member."""
-        named = {"of_user": user_id, "of_organisation": organisation_id}
-        await self._connection.execute(_CHANGE_RIGHT, {**named, "new_right": right})
+        await self._connection.execute(_CHANGE_RIGHT, {**_named(user_id, organisation_id), "new_right": right})
 
     async def end(self, user_id: UUID, organisation_id: UUID) -> None:
         """Ends the membership of a locked account. Raises NotFound."""
-        named = {"of_user": user_id, "of_organisation": organisation_id}
-        if await self._connection.scalar(_END, named) is None:
+        if await self._connection.scalar(_END, _named(user_id, organisation_id)) is None:
             raise NotFound("member")
 
     async def end_all(self, organisation_id: UUID) -> Sequence[UUID]:
@@ -180,6 +178,10 @@ class MembershipRepository:
         filters = {"of_organisation": organisation.id}
         rows, found = await _LIST.fetch(self._connection, filters, after_moment(after), size, record)
         return [_member_of(row) for row in rows], found
+
+
+def _named(user_id: UUID, organisation_id: UUID) -> dict[str, object]:
+    return {"of_user": user_id, "of_organisation": organisation_id}
 
 
 def _member_of(row: Row) -> Member:
