@@ -17,6 +17,7 @@ _FNC1: Final = re.compile(r"<GS>|\{GS\}|\[GS\]|<FNC1>|[\x1d\x1e\u241d|]", re.IGN
 """The ways in which scanners send FNC1."""
 _PREFIX: Final = re.compile(r"\](?:d2|C1|e0|Q3|J1)", re.IGNORECASE)
 """The identifier by which scanners mark GS1 codes (ISO/IEC 15424)."""
+_BEGINNING: Final = re.compile(rf"{_PREFIX.pattern}|\x1d|\(01\)\d|01\d{{14}}", re.IGNORECASE)
 _BRACKETED: Final = re.compile(r"\((\d{2,4})\)(.*?)(?=\(\d{2,4}\)|$)")
 _FIXED: Final[Mapping[str, int]] = {
     "00": 18,
@@ -58,8 +59,7 @@ def read_expiry(text: str) -> date:
 
 def is_package_code(text: str) -> bool:
     """Returns whether a text begins as the GS1 code of a package does."""
-    begun = _FNC1.sub("\x1d", text.strip())
-    return re.match(r"\](?:d2|C1|e0|Q3|J1)|\x1d|\(01\)\d|01\d{14}", begun, re.IGNORECASE) is not None
+    return _BEGINNING.match(_FNC1.sub("\x1d", text.strip())) is not None
 
 
 def read_package(text: str) -> Package:

@@ -10,7 +10,7 @@
 const FNC1 = "\u241d";
 const WRITINGS = /<GS>|\{GS\}|\[GS\]|<FNC1>|\|/gi;
 const PREFIX = /^\](?:d2|C1|e0|Q3|J1)/i;
-const BEGINNING = /^(?:\](?:d2|C1|e0|Q3|J1)|\u241d|\(01\)\d|01\d{14})/i;
+const BEGINNING = new RegExp(`${PREFIX.source}|^\u241d|^\\(01\\)\\d|^01\\d{14}`, "i");
 const BRACKETED = /\((\d{2,4})\)(.*?)(?=\(\d{2,4}\)|$)/g;
 const LONGEST_BATCH = 20;
 
