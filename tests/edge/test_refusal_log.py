@@ -54,10 +54,14 @@ REQUESTS: Mapping[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
 }
 
 
+def refusals(logged: list[Any]) -> list[Any]:
+    return [line for line in logged if line["event"] == "edge_refused"]
+
+
 async def lines_of(logged: list[Any], count: int) -> list[Any]:
     """Waits for this number of lines about refusals, which Envoy writes within a second."""
     async with asyncio.timeout(5):
-        while len(lines := [line for line in logged if line["event"] == "edge_refused"]) < count:
+        while len(lines := refusals(logged)) < count:
             await asyncio.sleep(0.05)
     return lines
 
@@ -65,7 +69,7 @@ async def lines_of(logged: list[Any], count: int) -> list[Any]:
 async def lines_about(logged: list[Any], request_ids: set[str]) -> dict[str, Any]:
     """Waits for the lines about these requests; other tests of the same Envoy leave some of theirs."""
     async with asyncio.timeout(5):
-        while not request_ids <= (lines := {line.get("request_id"): line for line in await lines_of(logged, 0)}).keys():
+        while not request_ids <= (lines := {line.get("request_id"): line for line in refusals(logged)}).keys():
             await asyncio.sleep(0.05)
     return lines
 
