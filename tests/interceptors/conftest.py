@@ -26,12 +26,20 @@ async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> Async
 
 @pytest.fixture
 def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Returns the lines that the interceptors log, through the server's own configuration."""
+    """Returns the lines that the interceptors log, through the server's own configuration.
+
+    Each names its request; lines without one are those of other instances' background work in this process.
+    """
+
+    def lines() -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in stream.getvalue().splitlines()]
+        return [line for line in found if "request_id" in line]
+
     before = structlog.get_config()
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(logs, "_calls", None)  # Restores the state before the test afterwards.
     logs.configure("info", process="test")
     monkeypatch.setattr(error_mapping, "_log", structlog.get_logger())
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    yield lines
     structlog.configure(**before)
