@@ -92,6 +92,17 @@ def test_production_confirms_addresses_unless_disabled(monkeypatch: pytest.Monke
     assert read_settings().confirms_email
 
 
+def test_production_requires_identification_unless_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for environment, wanted, required in (
+        ("production", "", True),
+        ("production", "offered", False),
+        ("development", "", False),
+        ("development", "required", True),
+    ):
+        configure(monkeypatch, MEDCONNECT_ENV=environment, PATIENT_IDENTIFICATION=wanted)
+        assert read_settings().requires_identification is required, (environment, wanted)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -1,4 +1,4 @@
-"""A production instance serves nothing that is for engineers."""
+"""A production instance serves nothing that is for engineers, and treats no patient that is not identified."""
 
 import json
 import os
@@ -101,6 +101,39 @@ def test_hsts_is_sent_where_browsers_use_tls_of_a_proxy(url: str, hsts: str) -> 
 def test_edge_workers_are_as_configured_or_one_per_core() -> None:
     assert edge_config(read_settings(edge_workers=3), ()).concurrency == 3
     assert edge_config(read_settings(), ()).concurrency == os.cpu_count()
+
+
+@control("S160")
+def test_stranger_with_a_patients_name_is_not_treated(actors: Actors) -> None:
+    """A stranger registers with a patient's name and date of birth: no doctor takes them for the patient."""
+    doctor, who = actors.doctor, {"fullName": "Vera Veracity", "dateOfBirth": "1980-01-31", "gender": "female"}
+    status, made = actors.rest("POST", "/doctors/patients", doctor, {**who, "document": "passport"})
+    assert status == 201, made
+    stranger = actors.new_patient("Vera Veracity")
+    for text in ("vera veracity", "1980-01-31 vera", stranger.email):
+        _, found = actors.rest("POST", "/doctors/patients/search", doctor, {"search": text})
+        assert stranger.patient_id not in {row["id"] for row in found["data"]["patients"]}, text
+
+    _, record = actors.rest("GET", f"/doctors/patients/{stranger.patient_id}", doctor)
+    number = record["data"]["patient"]["referenceNumber"]
+    _, found = actors.rest("POST", "/doctors/patients/search", doctor, {"search": number})
+    assert [row["assurance"] for row in found["data"]["patients"]] == ["self_asserted"]
+    visit = {
+        "patientId": stranger.patient_id,
+        "visitDate": "2026-01-31",
+        "visitType": "consultation",
+        "chiefComplaint": "Cough",
+    }
+    medicine = {"medicineName": "Ibuprofen", "dosage": "400 mg", "frequency": "daily", "quantity": 10}
+    prescription = {"patientId": stranger.patient_id, "diagnosis": "Cough", "items": [medicine]}
+    writes = (("/doctors/medical-visits", visit), ("/doctors/prescriptions", prescription))
+    for path, body in writes:
+        status, refused = actors.rest("POST", path, doctor, body)
+        assert (status, refused["error"]["type"]) == (400, "PATIENT_NOT_IDENTIFIED")
+
+    identification = f"/doctors/patients/{stranger.patient_id}/identification"
+    assert actors.rest("POST", identification, doctor, {"document": "passport"})[0] == 200
+    assert [actors.rest("POST", path, doctor, body)[0] for path, body in writes] == [201, 201]
 
 
 @control("S76")

@@ -78,6 +78,37 @@ def test_new_patient_gets_emailed_prescription_of_two_items(doctor: Window, send
     sender.wait(email, number, 2)
 
 
+def test_patient_is_identified_where_the_doctor_prescribes(doctor: Window, actors: Actors) -> None:
+    patient = actors.new_patient()
+    page = doctor.go(f"/patients/{patient.patient_id}/prescribe").page
+    fill(page, diagnosis="Cough")
+    about = page.get_by_role("region", name="Identify this patient")
+    expect(page.get_by_text("not identified")).to_be_visible()
+    press(page, "Confirm identity")
+    expect(about.get_by_label("Document")).to_be_focused()
+    about.get_by_label("Document").select_option("Passport")
+    press(page, "Confirm identity")
+    expect(page.get_by_text("The patient is identified.").first).to_be_visible()
+    expect(page.get_by_text("not identified")).to_have_count(0)
+    expect(page.locator("[name=diagnosis]")).to_have_value("Cough")
+    page = doctor.go(f"/patients/{patient.patient_id}").page
+    expect(page.get_by_text("(Passport)")).to_be_visible()
+
+
+def test_similar_records_are_shown_before_another_is_created(doctor: Window) -> None:
+    page = doctor.page
+    for name, button in (("Björn Duplo", "Create record"), ("Bjorn Duplo", "Create another record")):
+        page.get_by_role("link", name="Patients", exact=True).click()
+        page.get_by_role("link", name="New patient").click()
+        fill(page, fullName=name, dateOfBirth="1971-02-03")
+        page.locator("[name=gender]").select_option("male")
+        press(page, "Create record")
+        if button != "Create record":
+            expect(page.get_by_role("link", name="Björn Duplo")).to_be_visible()
+            press(page, button)
+        expect_title(page, name)
+
+
 def test_deactivated_patient_is_shown_to_get_no_email(doctor: Window, actors: Actors) -> None:
     patient = actors.new_patient()
     assert actors.rest("PUT", f"/users/{patient.user_id}/deactivate", actors.admin, {})[0] == 200

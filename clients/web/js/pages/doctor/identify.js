@@ -1,7 +1,11 @@
 import { write } from "../../api.js";
 import { Form } from "../../form.js";
 import { DOCUMENTS } from "../../parts/identification.js";
-import { calendarDay, html, notice, nothing } from "../../view.js";
+import { calendarDay, html, nothing, notice } from "../../view.js";
+import { similarNotice, similarRecords } from "./similar.js";
+
+const ADVICE = "There are other records with this name and date of birth. The person may already be a patient, or another "
+  + "person may have registered with the name.";
 
 /**
  * Returns a renderer of the form that identifies a self-asserted patient, above what the doctor was about to do; it
@@ -9,6 +13,16 @@ import { calendarDay, html, notice, nothing } from "../../view.js";
  */
 export function identifyForm(page, patient, done) {
   let identified = false;
+  let similar = [];
+  const compare = async () => {
+    try {
+      similar = await similarRecords(patient, patient.id, page.signal);
+    } catch {
+      return; // The comparison is a help: without it the doctor still compares person, document and record.
+    }
+    page.update();
+  };
+  if (patient.assurance === "self_asserted") compare();
   const form = new Form(page, async (values) => {
     const answer = await write("POST", `/doctors/patients/${patient.id}/identification`, values);
     identified = true;
@@ -21,6 +35,7 @@ export function identifyForm(page, patient, done) {
     return html`<section class="card" aria-labelledby="identify">
       <h2 id="identify">Identify this patient</h2>
       ${notice("busy", "This person registered by themselves. Nobody has checked that they are who they state to be.")}
+      ${similarNotice(similar, ADVICE)}
       <p>Compare the person and their document with the record: <strong>${patient.fullName}</strong>${born(patient)}.
         If they differ, this is another person's record.</p>
       ${form.around(html`

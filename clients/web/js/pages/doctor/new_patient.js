@@ -4,9 +4,24 @@ import { DOCUMENTS } from "../../parts/identification.js";
 import { recordFields } from "../../parts/record.js";
 import { html } from "../../view.js";
 import { email, existingConditions, fullName } from "./fields.js";
+import { similarNotice, similarRecords } from "./similar.js";
+
+const ADVICE = "There are records with this name and date of birth. Open one if it is of the same person. "
+  + "Create another record only for another person.";
 
 export default function open(page) {
+  let similar = [];
+  let compared = "";
   const form = new Form(page, async (values) => {
+    const person = JSON.stringify([values.fullName, values.dateOfBirth]);
+    if (compared !== person) {
+      similar = await similarRecords(values, "", page.signal);
+      compared = person;
+      if (similar.length) {
+        page.say(ADVICE);
+        return;
+      }
+    }
     const { patient } = await write("POST", "/doctors/patients", values);
     page.go(`/patients/${patient.id}`);
   });
@@ -17,7 +32,8 @@ export default function open(page) {
         ${recordFields(form, {}, { demanded: true })}
         ${existingConditions(form)}
         ${form.choice("document", "Identified by", DOCUMENTS, { optional: true, none: "Not stated", hint: "You confirm that the record is that of this person." })}
-        ${form.button("Create record")}
+        ${similarNotice(similar, ADVICE)}
+        ${form.button(similar.length ? "Create another record" : "Create record")}
       `)}
     </section>
     <p><a href="#/patients">All patients</a></p>`);
