@@ -64,6 +64,14 @@ def test_her_code_fills_the_screen_and_can_be_scanned_from_it(phone: Window, act
     expect(page.get_by_role("button", name="Full screen")).to_be_focused()
 
 
+def test_rows_of_medicines_stack_on_a_phone(phone: Window, actors: Actors, patient: Actor) -> None:
+    written = actors.prescribe(patient.patient_id, 10)
+    page = phone.sign_in(patient).go(f"/prescriptions/{written.id}").page
+    dose = page.get_by_role("table", name="Medicines").get_by_role("cell", name="daily").bounding_box()
+    assert dose is not None
+    assert dose["width"] >= 200
+
+
 def test_a_new_code_ends_the_old_one_after_a_question(windows: Windows, actors: Actors, patient: Actor) -> None:
     written = actors.prescribe(patient.patient_id, 10)
     old = actors.qr_text(written.id)

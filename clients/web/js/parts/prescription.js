@@ -32,17 +32,18 @@ export function prescriptionRow(prescription, link, who) {
 
 /** Renders the prescribed medicines with their remaining quantities. */
 export function items(prescription) {
-  return html`<div class="table" tabindex="0" role="region" aria-label="Medicines"><table>
+  // The roles stay when the style sheet stacks the rows; a table without its display loses them in some browsers.
+  return html`<div class="table stacked" tabindex="0" role="region" aria-label="Medicines"><table role="table">
     <caption>Medicines</caption>
-    <thead><tr>
-      <th scope="col">Medicine</th><th scope="col">How to take it</th>
-      <th scope="col" class="right">Prescribed</th><th scope="col" class="right">Remaining</th>
+    <thead role="rowgroup"><tr role="row">
+      <th role="columnheader" scope="col">Medicine</th><th role="columnheader" scope="col">How to take it</th>
+      <th role="columnheader" scope="col" class="right">Prescribed</th><th role="columnheader" scope="col" class="right">Remaining</th>
     </tr></thead>
-    <tbody>${prescription.items.map((item) => html`<tr>
-      <td>${item.medicineName}<br><span class="quiet">${item.dosage}</span></td>
-      <td>${howToTake(item)}</td>
-      <td class="right">${inWords(item.exactQuantity, item.quantityUnit)}</td>
-      <td class="right">${inWords(item.exactRemainingQuantity, item.quantityUnit)}</td>
+    <tbody role="rowgroup">${prescription.items.map((item) => html`<tr role="row">
+      <td role="cell">${item.medicineName}<br><span class="quiet">${item.dosage}</span></td>
+      <td role="cell">${howToTake(item)}</td>
+      <td role="cell" class="right" data-column="Prescribed">${inWords(item.exactQuantity, item.quantityUnit)}</td>
+      <td role="cell" class="right" data-column="Remaining">${inWords(item.exactRemainingQuantity, item.quantityUnit)}</td>
     </tr>`)}</tbody>
   </table></div>`;
 }
