@@ -170,8 +170,9 @@ def test_lost_claim_is_reported_and_can_be_taken_again(screen: Screen, actors: A
     screen.type(prescription.prescription_number)
     screen.see(MENU)
     screen.type("d")
+    screen.see("Medicine 0")
     Dispensary(actors).lose_claim(prescription.id)
-    _dispense(screen, {"Medicine 0": ("", "B-1", "12/2031", "1")})
+    _fill_in(screen, ("", "B-1", "12/2031", "1"))
     screen.see("Dispense these for 5.00?")
     screen.type("y")
     screen.see("✗", "does not allow this", "validate", MENU)
@@ -206,11 +207,13 @@ def _sign_in(screen: Screen, email: str) -> None:
 def _dispense(screen: Screen, answers: dict[str, tuple[str, ...]]) -> None:
     for medicine, typed in answers.items():
         screen.see(medicine)
-        for question, text in zip(
-            ("0: none): ", "scan the package): ", "MM/YYYY): ", "per unit: "), typed, strict=False
-        ):
-            screen.see(question)
-            screen.type(text)
+        _fill_in(screen, typed)
+
+
+def _fill_in(screen: Screen, typed: tuple[str, ...]) -> None:
+    for question, text in zip(("0: none): ", "scan the package): ", "MM/YYYY): ", "per unit: "), typed, strict=False):
+        screen.see(question)
+        screen.type(text)
 
 
 def _width(line: str) -> int:
