@@ -36,6 +36,7 @@ class CoalescedPoll(Generic[T]):
         """Returns the result of the next read. Raises its error to every waiting caller."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_when_due())
+            self._reading.add_done_callback(_fetch_error)
         return await asyncio.shield(self._reading)  # a cancelled caller must not cancel the read for the others
 
     async def end(self) -> None:
@@ -49,3 +50,9 @@ class CoalescedPoll(Generic[T]):
         await background.set_within(self._changed, self._poll - self._least_pause)
         self._changed.clear()
         return await self._read()
+
+
+def _fetch_error(ended: asyncio.Task[T]) -> None:
+    """Fetches the error of a read whose callers have all left: asyncio reports errors that no caller fetches."""
+    if not ended.cancelled():
+        ended.exception()

@@ -1,10 +1,12 @@
 """Tests how admins read and watch the email queue."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from medconnect.events.v1 import events_service_pb2 as pb
@@ -12,12 +14,13 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from server.api.events import mapping
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
-from server.errors import DatabaseUnavailable
+from server.errors import DatabaseUnavailable, ServerBusy
 from server.mailer.entities import QueueStatus
 from server.queue_admin.coalesced_poll import CoalescedPoll
 from server.queue_admin.service import EventsService, is_news
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.emails import add_mails, change, empty_queue
+from tests.fixtures.pace import within
 
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 STATUS = QueueStatus(pending=2, processing=1, completed=2, failed=0, is_healthy=True, as_of=NOW)
@@ -34,7 +37,7 @@ def a_service(queue: UnitOfWork) -> EventsService:
 
 
 async def next_of(states: AsyncGenerator[QueueStatus, None], seconds: float = 1.5) -> QueueStatus:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(within(seconds)):
         return await anext(states)
 
 
@@ -112,6 +115,23 @@ async def test_however_many_wait_the_queue_is_read_once() -> None:
     assert readings == 2
 
 
+async def test_an_error_of_a_read_without_watchers_is_not_reported() -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def read() -> QueueStatus:
+        raise ServerBusy
+
+    feed = CoalescedPoll(read, poll=0.01, least_pause=0.01)
+    left = asyncio.create_task(feed.next())
+    await asyncio.sleep(0)
+    left.cancel()
+    await feed.end()
+    del feed, left
+    gc.collect()
+    assert reported == []
+
+
 async def test_read_without_watchers_ends_before_the_database_closes() -> None:
     reading = asyncio.Event()
 
@@ -125,7 +145,7 @@ async def test_read_without_watchers_ends_before_the_database_closes() -> None:
     left = asyncio.create_task(feed.next())
     await asyncio.sleep(0)
     left.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(within(1)):
         ended = asyncio.create_task(feed.end())
         await reading.wait()
         await ended
