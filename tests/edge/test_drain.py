@@ -16,6 +16,7 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.events.v1.events_service_pb2_grpc import EventsServiceStub
 
 from tests.fixtures.actors import Actor
+from tests.fixtures.pace import within
 from tests.fixtures.process import Process, process_up
 
 BUSY_SECONDS: Final = 1.0
@@ -105,16 +106,16 @@ async def test_what_was_begun_ends_well_and_nothing_stays(database_url: str, tmp
                 await until_one_waits(holder)
                 process.stop()
                 stopped = time.monotonic()
-                await asyncio.wait_for(asyncio.gather(page, native), BUSY_SECONDS)
+                await asyncio.wait_for(asyncio.gather(page, native), within(BUSY_SECONDS))
                 await asyncio.sleep(stopped + BUSY_SECONDS - time.monotonic())
                 assert not slow.done()
                 await assert_is_sent_away(process.rest)
         assert (slow.result().status_code, slow.result().json()["data"]["visits"]) == (200, [])
         assert page.result() > 0
         assert native.result() is grpc.StatusCode.UNAVAILABLE  # DRAINING: the client resumes elsewhere
-        await asyncio.to_thread(process.child.wait, PROMISED_SECONDS)
+        await asyncio.to_thread(process.child.wait, within(PROMISED_SECONDS))
         assert process.child.returncode == 0
-        assert time.monotonic() - stopped < PROMISED_SECONDS
+        assert time.monotonic() - stopped < within(PROMISED_SECONDS)
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
     assert not [line for line in process.logged if '"level":"error"' in line or "Traceback" in line]
 

@@ -17,6 +17,7 @@ from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from tests.edge.conftest import LUA_ERRORS, Stand
 from tests.edge.test_refusals import assert_refused, raw
 from tests.fixtures.cells import cells
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -40,7 +41,7 @@ async def test_long_paths_are_refused_before_they_are_read(stand: Stand, piece: 
     path = "/api/v1/users?" + piece * (kib * 1024 // len(piece))
     started = time.monotonic()
     response = await raw(stand, "GET", path)
-    assert time.monotonic() - started < MOST_SECONDS
+    assert time.monotonic() - started < within(MOST_SECONDS)
     assert_refused(response, 414, "PATH_TOO_LONG")
 
 
@@ -50,7 +51,7 @@ async def test_the_longest_path_is_read_in_milliseconds(stand: Stand, piece: str
     path = "/api/v1/users?" + piece * (4080 // len(piece))
     started = time.monotonic()
     response = await raw(stand, "GET", path)
-    assert time.monotonic() - started < MOST_SECONDS
+    assert time.monotonic() - started < within(MOST_SECONDS)
     assert response.status_code in (200, 400)
 
 
@@ -69,7 +70,7 @@ async def test_large_headers_have_one_answer_at_once(
             await native.GetCurrentUser(auth_service_pb2.GetCurrentUserRequest(), metadata=tuple(headers.items()))
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert refused.value.details() == "The headers are too large."
-        assert time.monotonic() - started < MOST_SECONDS
+        assert time.monotonic() - started < within(MOST_SECONDS)
 
 
 @control("S68")

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from tests.edge.bench import Bench, run_bench
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 
 KIB: Final = (16, 32, 64)
@@ -78,7 +79,7 @@ def grows_linearly(bench: Bench, task: str, make: Callable[[int], bytes]) -> str
     for _ in range(ROUNDS):
         best = [min(time, bench.seconds(task, document)) for time, document in zip(best, documents, strict=True)]
         steep = best[-1] > NOISE_SECONDS and best[-1] > MOST_GROWTH ** (len(KIB) - 1) * best[0]
-        slow = [time for time, kib in zip(best, KIB, strict=True) if time > MOST_SECONDS_PER_MIB * kib / 1024]
+        slow = [time for time, kib in zip(best, KIB, strict=True) if time > within(MOST_SECONDS_PER_MIB * kib / 1024)]
         if not steep and not slow:
             return ""
     return f"{[f'{time * 1000:.1f} ms' for time in best]} for {KIB} KiB"

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from server.api.interceptors import deadline
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 from tests.interceptors.probe import FACES, House
 
@@ -35,7 +36,7 @@ async def test_with_hardly_any_time_left_the_work_is_not_begun(house: House) -> 
     house.probe.act = Work()
     started = time.monotonic()
     answer = await house.call("unary", house.bearer(), seconds=0.03)
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < within(0.2)
     assert answer.code is DEADLINE
     await asyncio.sleep(0.05)
     assert house.probe.requests == []
@@ -44,12 +45,12 @@ async def test_with_hardly_any_time_left_the_work_is_not_begun(house: House) -> 
 async def test_work_is_cancelled_in_time_to_deliver_the_rejection(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.1)  # More than usual, because the test machine may be busy.
+    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.4)  # More than usual, because the test machine may be busy.
     work = house.probe.act = Work()
     started = time.monotonic()
-    answer = await house.call("unary", house.bearer(), seconds=0.2)
+    answer = await house.call("unary", house.bearer(), seconds=0.6)
     assert (answer.code, answer.reason) == (DEADLINE, "DEADLINE_EXCEEDED")
-    assert 0.05 < work.cancelled - started < 0.2
+    assert 0.05 < work.cancelled - started < 0.6
 
 
 @control("S72")
@@ -62,7 +63,7 @@ async def test_call_without_deadline_or_with_a_long_one_is_capped(
     started = time.monotonic()
     answer = await house.call("unary", house.bearer(), seconds=seconds)
     assert (answer.code, answer.reason) == (DEADLINE, "DEADLINE_EXCEEDED")
-    assert 0.1 < time.monotonic() - started < 0.5
+    assert 0.1 < time.monotonic() - started < within(0.5)
 
 
 @control("S72")
@@ -95,4 +96,4 @@ async def test_the_callers_own_deadline_ends_the_handler(house: House, face: str
     work = house.probe.act = Work()
     assert (await house.call(face, house.bearer(), seconds=0.2)).code is DEADLINE
     await asyncio.sleep(0.1)
-    assert 0 < work.cancelled - work.began < 0.35
+    assert 0 < work.cancelled - work.began < within(0.35)

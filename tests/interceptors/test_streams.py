@@ -12,6 +12,7 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from server.api.interceptors import base
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.pace import within
 from tests.interceptors.probe import BODY, PATHS, House, running_house
 
 BIG = "x" * 60_000
@@ -52,7 +53,7 @@ async def test_when_the_server_stops_a_stream_ends_and_none_begins(house: House)
     open_stream = asyncio.create_task(house.call("stream", house.bearer()))
     await asyncio.sleep(0.1)
     house.stopping.set()
-    ended = await asyncio.wait_for(open_stream, 1)
+    ended = await asyncio.wait_for(open_stream, within(1))
     assert (ended.code, ended.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
     assert 0 < len(ended.bodies) < house.probe.messages
     refused = await house.call("stream", house.bearer())

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.pace import within
 from tests.rpc.calls import Answer, native, over_grpc, over_rest, refusal, rest_answer, success
 from tests.rpc.methods import RPCS, Rpc, json_of, rest_request
 
@@ -80,7 +81,7 @@ def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Returns the calls that succeeded; all others must have been refused properly and promptly."""
     lost = [outcome for outcome in outcomes if not outcome.answer.ok]
     assert {polite(outcome.answer) for outcome in lost} <= POLITE, Counter(outcome.answer.reason for outcome in lost)
-    assert max((outcome.seconds for outcome in lost), default=0) < PROMPT_SECONDS
+    assert max((outcome.seconds for outcome in lost), default=0) < within(PROMPT_SECONDS)
     return [outcome for outcome in outcomes if outcome.answer.ok]
 
 

@@ -13,6 +13,7 @@ from medconnect.options.v1 import access_pb2
 
 from server.api.interceptors.text_rules import TextRules
 from tests.fixtures.cells import cells
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 from tests.fixtures.typed_numbers import WRITINGS
 
@@ -128,7 +129,7 @@ def test_many_marks_on_a_letter_are_rejected(pile: str) -> None:
     }
     event = events_service_pb2.EmitTestEventRequest(data={"a": f"a{pile}"})
     assert complaints(event) == {"data": "must not hold more than 30 marks on a letter"}
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < within(0.5)
     assert complaints(auth_service_pb2.LoginRequest(email=("a" + "\u0315" * 15 + "\u0300" * 15) * 100)) == {}
 
 
@@ -172,4 +173,4 @@ def test_long_number_is_read_in_linear_time() -> None:
     for part in ("-", "\u2013", "\uff11", ".", "\u200b "):
         message = auth_service_pb2.ConfirmEmailRequest(otp_code="x" + part * 60_000 + "x")
         assert complaints(message) == {}
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < within(2)

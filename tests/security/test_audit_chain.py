@@ -21,6 +21,7 @@ from server.audit.verification import verify
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 
 KEY = HeadKey(b"k" * 32)
@@ -244,7 +245,7 @@ async def test_of_many_who_seal_at_once_each_record_gets_one_seal(work: UnitOfWo
 async def test_the_worker_is_a_second_behind_at_most(work: UnitOfWork, database_url: str) -> None:
     async with a_sealer(work).running():
         await as_owner(database_url, FILL.format(5))
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + within(5)
         while (await verify(work)).unsealed and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
     [behind] = await fetch(
@@ -252,7 +253,7 @@ async def test_the_worker_is_a_second_behind_at_most(work: UnitOfWork, database_
         "SELECT extract(epoch FROM max(sealed_at - occurred_at)) FROM audit_seals JOIN audit_records ON id = record_id"
         " WHERE request_id IN ('request 1', 'request 5') AND sealed_at > now() - interval '6 seconds'",
     )
-    assert behind < 1.5  # one second, and the time that a busy machine needs to wake up
+    assert behind < within(1.5)  # one second, and the time to wake up
 
 
 @control("S51")
@@ -265,4 +266,4 @@ async def test_many_records_are_verified_quickly(work: UnitOfWork, database_url:
     took = time.monotonic() - started
     print(f"{found.sealed} records verified in {took:.1f} s")
     assert (found.sealed, found.broken) == (audit_records + MANY, None)
-    assert took < 30 * max(audit_records, 10_000) / 100_000
+    assert took < within(30 * max(audit_records, 10_000) / 100_000)

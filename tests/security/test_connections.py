@@ -21,6 +21,7 @@ from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 from tests.interceptors.conftest import house as house
 from tests.interceptors.probe import PATHS, House, running_house
@@ -114,12 +115,12 @@ async def test_opening_and_resetting_streams_starves_nobody(lasting_house: House
         answered = 0
         while not flood.done():
             began = time.monotonic()
-            assert (await house.call("unary", other, seconds=SLOWEST_SECONDS)).code is CODE.OK
+            assert (await house.call("unary", other, seconds=within(SLOWEST_SECONDS))).code is CODE.OK
             answered += 1
             slowest = max(slowest, time.monotonic() - began)
         await flood
     assert answered > 1
-    assert slowest < SLOWEST_SECONDS
+    assert slowest < within(SLOWEST_SECONDS)
     assert (await house.call("unary", other)).code is CODE.OK
 
 
@@ -137,11 +138,18 @@ async def test_watching_the_health_takes_no_place_from_anybody(instance: Running
         answer = await asyncio.to_thread(httpx.get, f"{instance.rest}/health")
         assert answer.status_code == 200  # the edge itself calls the server each second
         assert over_grpc(actors, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), actors.doctor).ok
-    await asyncio.sleep(0.1)
-    async with grpc.aio.insecure_channel(instance.grpc) as channel:
+    async with grpc.aio.insecure_channel(instance.grpc) as channel, asyncio.timeout(10):
         stub: Any = health_pb2_grpc.HealthStub(channel)
-        state = await stub.Check(health_pb2.HealthCheckRequest())
-    assert state.status == health_pb2.HealthCheckResponse.SERVING
+        while await status_of(stub) != health_pb2.HealthCheckResponse.SERVING:
+            await asyncio.sleep(0.05)
+
+
+async def status_of(stub: Any) -> int | None:
+    """Returns the status of the service, and None while the watchers' places are not yet free."""
+    try:
+        return int((await stub.Check(health_pb2.HealthCheckRequest())).status)
+    except grpc.aio.AioRpcError:
+        return None
 
 
 @control("S71")
@@ -152,7 +160,7 @@ async def test_endless_headers_close_connection_or_are_free(instance: RunningIns
         began = time.process_time()  # and the memory of the server, which runs in this process
         await raw.send_headers_without_end(MOST_HEADERS)
         assert over_grpc(actors, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), actors.doctor).ok
-        assert time.process_time() - began < 2
+        assert time.process_time() - began < within(2)
 
 
 @control("S71")

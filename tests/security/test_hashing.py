@@ -24,6 +24,7 @@ from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.database import committing_work
 from tests.fixtures.hashing import full_hashing
 from tests.fixtures.instance import ADMIN_EMAIL, RunningInstance
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 from tests.fixtures.serving_process import serving_process
 
@@ -36,7 +37,7 @@ LOOP_SECONDS = 0.015
 """How much processor time of the event loop a sign-in may take, at any load: a hash takes 20 ms."""
 CONNECTIONS = 4
 HEALTH_SECONDS, PROFILE_SECONDS = 0.05, 0.25
-"""The 99th percentiles of other calls meanwhile; only long runs assert them, on a machine without other load."""
+"""The 99th percentiles of other calls meanwhile; only long runs assert them."""
 MEBIBYTE = 2**20
 CORES = os.cpu_count() or 1
 MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
@@ -79,7 +80,7 @@ async def test_many_sign_ins_at_once_leave_the_service_answering(database_url: s
                 sizes.append(resident_bytes(server.pid))
                 await asyncio.sleep(0.005)
             ends = await signing_in
-            assert (loop_seconds(server.pid) - processor) / logins < LOOP_SECONDS
+            assert (loop_seconds(server.pid) - processor) / logins < within(LOOP_SECONDS)
     async with committing_work(database_url, owner=True) as work, work.read() as tx:
         hashes = await tx.connection.scalars(text("SELECT password_hash FROM users"))
     assert_full(hashes, len((ADMIN_EMAIL, EMAIL, OTHER)))
@@ -88,8 +89,8 @@ async def test_many_sign_ins_at_once_leave_the_service_answering(database_url: s
     assert max(sizes) - memory < MOST_GROWTH
     if logins > SHORT:
         print(f"{dict(ends)}; p99: health {p99(health_waits):.3f} s, profile {p99(profile_waits):.3f} s")
-        assert p99(health_waits) < HEALTH_SECONDS
-        assert p99(profile_waits) < PROFILE_SECONDS
+        assert p99(health_waits) < within(HEALTH_SECONDS)
+        assert p99(profile_waits) < within(PROFILE_SECONDS)
 
 
 async def registered(channel: grpc.aio.Channel, email: str) -> str:

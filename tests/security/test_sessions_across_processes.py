@@ -20,6 +20,7 @@ from server.api.interceptors.stream_lifetime import STREAMS_PER_USER
 from server.db.embedded.cluster import EmbeddedPostgres
 from tests.fixtures.auth import PASSWORD
 from tests.fixtures.database import copied_database
+from tests.fixtures.pace import within
 from tests.fixtures.processes import Process, bearer, processes
 from tests.fixtures.proofs import control
 
@@ -89,7 +90,7 @@ async def test_an_open_stream_ends_within_a_second_of_its_session(
         await end(acting, how, first, second)
         code, seconds = await end_of(stream)
         assert code is CODE.UNAUTHENTICATED
-        assert seconds < PROMPT_SECONDS
+        assert seconds < within(PROMPT_SECONDS)
         assert await serving.outcome(second.access_token) == OVER
         assert not of_another.done()
 
@@ -154,7 +155,7 @@ async def test_logout_reaches_other_process_within_a_second(
     began = time.monotonic()
     assert await here.outcome(second.access_token) == OVER
     while await elsewhere.outcome(second.access_token) != OVER:
-        assert time.monotonic() - began < PROMPT_SECONDS
+        assert time.monotonic() - began < within(PROMPT_SECONDS)
         await asyncio.sleep(0.02)
 
 

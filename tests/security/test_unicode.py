@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from server.plain_text import REFUSED_IN_BLOCKS, REFUSED_IN_LINES, UNSEEN_IN_BLOCKS, UNSEEN_IN_LINES, stored
 from tests.fixtures.cells import cells
+from tests.fixtures.pace import within
 from tests.fixtures.proofs import control
 from tests.fixtures.texts import EMOJI, NAMES, PASTED, WRONG
 
@@ -127,5 +128,5 @@ def test_any_text_is_judged_in_linear_time(pattern: str) -> None:
         for block in (False, True):
             stored(text, block=block)
         spent.append(time.process_time() - began)
-    assert spent[1] < 0.5
+    assert spent[1] < within(0.5)
     assert spent[1] < 25 * spent[0] + 0.02

@@ -23,6 +23,7 @@ from medconnect.auth.v1 import auth_service_pb2_grpc
 from server.api.interceptors import direct_calls
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
+from tests.fixtures.pace import within
 from tests.fixtures.process import Process, process_up
 from tests.fixtures.proofs import control
 from tests.interceptors.probe import BODY, PATHS, House, running_house
@@ -129,7 +130,7 @@ async def limits(attacked: Attacked, *ports: str) -> dict[str, float]:
         async with neighbours(attacked) as others:
             await others[port]()
             rounds = [await round_of(others[port]) for _ in range(ROUNDS_BEFORE)]
-        found[port] = 2 * min(rounds) + NOISE_SECONDS
+        found[port] = 2 * min(rounds) + within(NOISE_SECONDS)
     return found
 
 
@@ -170,7 +171,7 @@ async def test_answers_that_are_not_read_slow_nobody_down(attacked: Attacked, po
     async with unread(attacked.port(port), UNREAD, grpc_headers(path), body) as held:
         await until(lambda: all(raw.answered for raw in held))
         await assert_within(attacked, most)
-    async with asyncio.timeout(RECOVERY_SECONDS), neighbours(attacked) as others:
+    async with asyncio.timeout(within(RECOVERY_SECONDS)), neighbours(attacked) as others:
         await others[port]()
 
 
@@ -196,7 +197,7 @@ async def test_direct_client_occupies_only_its_share_briefly(direct: House) -> N
         assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_BUSY")
         await other.ask(headers, message(BODY))
         await until(lambda: other.statuses == ["200"])
-        async with asyncio.timeout(RECOVERY_SECONDS):
+        async with asyncio.timeout(within(RECOVERY_SECONDS)):
             while (await direct.call("unary", direct.bearer())).code is not grpc.StatusCode.OK:
                 await asyncio.sleep(0.1)
 
@@ -213,7 +214,7 @@ async def test_large_answers_that_are_not_read_take_bounded_memory(attacked: Att
         assert set(statuses) <= {"200", "429"}
         assert statuses.count("429") > len(statuses) // 2
         await until(lambda: all(raw.closed.is_set() or raw.resets == raw.asked for raw in held))  # none waits forever
-    async with asyncio.timeout(RECOVERY_SECONDS), httpx.AsyncClient(base_url=attacked.process.rest) as reader:
+    async with asyncio.timeout(within(RECOVERY_SECONDS)), httpx.AsyncClient(base_url=attacked.process.rest) as reader:
         while (await reader.get(LARGEST)).status_code != 200:
             await asyncio.sleep(0.2)
 
@@ -246,7 +247,7 @@ async def test_who_says_nothing_is_sent_away(attacked: Attacked) -> None:
     for port in ("grpc", "rest"):
         reader, writer = await asyncio.open_connection("127.0.0.1", attacked.port(port))
         writer.write(b"P")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(within(15)):
             with suppress(ConnectionResetError):
                 assert await reader.read() == b""
         writer.close()

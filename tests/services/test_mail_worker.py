@@ -21,6 +21,7 @@ from server.mailer.worker import EmailWorker
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.emails import add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import MailSink, free_port
+from tests.fixtures.pace import within
 
 DUE = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
 
@@ -57,7 +58,7 @@ async def status(queue: UnitOfWork) -> QueueStatus:
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(within(seconds)):
         while not await holds():
             await asyncio.sleep(0.02)
 

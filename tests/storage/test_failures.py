@@ -12,6 +12,7 @@ from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import DatabaseUnavailable, ServerBusy
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.pace import within
 
 
 class Wire:
@@ -208,7 +209,7 @@ async def test_a_deadlock_is_busy_for_one_of_the_two(work: UnitOfWork) -> None:
 
 
 async def test_a_pool_without_a_free_connection_is_busy(shared_database_url: str) -> None:
-    async with committing_work(shared_database_url, pool_size=1) as work, work.begin(), asyncio.timeout(2):
+    async with committing_work(shared_database_url, pool_size=1) as work, work.begin(), asyncio.timeout(within(2)):
         with pytest.raises(ServerBusy):
             await works(work)
 

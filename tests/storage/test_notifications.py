@@ -12,6 +12,7 @@ from server.db.notifications import Channel, Notifications
 from server.runtime.work import unit_of_work
 from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_mails
+from tests.fixtures.pace import within
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ears' AND query LIKE 'LISTEN%'"
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'"
@@ -25,7 +26,7 @@ async def a_process(url: str) -> AsyncIterator[Notifications]:
 
 
 async def until(holds: Callable[[], object], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(within(seconds)):
         while not holds():
             await asyncio.sleep(0.01)
 

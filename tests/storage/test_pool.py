@@ -17,6 +17,7 @@ from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
 from server.errors import ServerBusy
 from tests.fixtures.database import as_owner
+from tests.fixtures.pace import within
 
 SIZE = 3
 """Two, and half as many more under load."""
@@ -147,7 +148,7 @@ async def test_statement_of_a_cancelled_call_ends_in_the_database(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(within(2)):
         while await observed("query LIKE '%pg_sleep%' AND state = 'active'"):
             await asyncio.sleep(0.01)
 

@@ -13,6 +13,7 @@ from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import VersionConflict
 from server.runtime.work import unit_of_work
 from tests.fixtures.database import as_owner
+from tests.fixtures.pace import within
 
 POOL = 2
 
@@ -139,7 +140,7 @@ async def test_shared_calls_up_to_connection_count_run_concurrently(work: UnitOf
             async with work.begin() as tx, work.read():
                 await write(tx, "a")
 
-    async with asyncio.timeout(0.9):
+    async with asyncio.timeout(within(0.9)):
         await asyncio.gather(*(call() for _ in range(ready.parties)))
 
 

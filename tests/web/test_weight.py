@@ -10,12 +10,13 @@ from playwright.sync_api import Browser, Request, expect
 from server.edge.sites import PAGE, SITES, served
 from tests.fixtures.browser import Window
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.pace import within
 
 MOST_BYTES: Final = 300_000
 FIRST_BYTES: Final = 60_000
 READY_SECONDS: Final = 1.0
 TRIES: Final = 5
-"""The best of these counts, because other tests use the same cores."""
+"""The best of these counts."""
 
 
 def note(urls: list[str], request: Request) -> None:
@@ -48,7 +49,7 @@ def test_sign_in_page_is_ready_within_a_second_and_minimal(browser: Browser, ins
         expect(window.page.get_by_role("button", name="Sign in")).to_be_enabled()
         times.append(time.perf_counter() - started)
         window.close()
-    assert min(times) < READY_SECONDS, times
+    assert min(times) < within(READY_SECONDS), times
     with httpx.Client() as rest:
         assert sum(weight(rest, url) for url in set(urls)) < FIRST_BYTES
     assert not [url for url in urls if "/vendor/qr/" in url]
