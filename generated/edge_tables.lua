@@ -83,6 +83,7 @@ return {
       EMAIL_KIND_EMAIL_DETACHMENT = "email_detachment",
       EMAIL_KIND_EMAIL_REPLACED = "email_replaced",
       EMAIL_KIND_HISTORY_CODE = "history_code",
+      EMAIL_KIND_NEW_SIGN_IN = "new_sign_in",
       EMAIL_KIND_PASSWORD_CHANGED = "password_changed",
       EMAIL_KIND_PASSWORD_RESET = "password_reset",
       EMAIL_KIND_PRESCRIPTION = "prescription",

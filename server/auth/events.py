@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from server.auth.entities import User
+from server.auth.entities import SignInOrigin, User
 from server.events.catalog import Event, EventType
 from server.outbox.entities import EmailKind
 
@@ -59,6 +59,15 @@ class PasswordChanged(AccountEvent):
     """A new password was set."""
 
     type = EventType.PASSWORD_CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class UnfamiliarSignIn(AccountEvent):
+    """A session was opened from a device or network that the account had not used recently."""
+
+    type = EventType.UNFAMILIAR_SIGN_IN
+    origin: SignInOrigin = field(repr=False)
+    """Stored with the email, never with the event."""
 
 
 class FactorChange(StrEnum):

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
 
     staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """The idle timeout of a session of a doctor, pharmacist or admin, in minutes."""
+    sign_in_familiar_days: Annotated[int, Field(ge=1, le=365)] = 90
+    """How many days after a sign-in another one from its device and network is not told to the owner by email."""
     staff_second_factor: Literal["required", "offered"] | None = None
     """Whether doctors, pharmacists and admins must have a second factor; none: required in production only."""
     staff_second_factor_grace_days: Annotated[int, Field(ge=0, le=365)] = 14

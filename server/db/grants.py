@@ -101,6 +101,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "revoked_at history_until address last_used_at factor_at organisation_id",
             delete=True,
         ),
+        "sign_in_origins": _rights("user_id device network", "used_at", delete=True),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),
         "one_time_codes": _rights(
             "id user_id purpose session_id code_hash expires_at address nonce stranger",

@@ -19,6 +19,7 @@ class EventType(StrEnum):
     PRESCRIPTION_RESUMED = "prescription.resumed"
     OTP_REQUESTED = "otp.requested"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event, no secret
+    UNFAMILIAR_SIGN_IN = "sign_in.unfamiliar"
     SECOND_FACTOR_CHANGED = "second_factor.changed"
     TEST = "test"
 

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from uuid import UUID
 
-from server.auth.entities import User, UserStatus
+from server.auth.entities import SignInOrigin, User, UserStatus
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.services.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
@@ -137,4 +137,5 @@ class EmailComposer:
             code_expires_at=mail.expires_at,
             changed_at=mail.created_at,
             factor_change=mail.details.get("change", ""),
+            origin=SignInOrigin(mail.details.get("device", ""), mail.details.get("address", "")),
         )

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from server.auth.entities import User
+from server.auth.entities import SignInOrigin, User
 from server.clinical.entities import Patient, Prescription, PrescriptionItem, PrescriptionStatus
 from server.clinical.quantities import in_words
 from server.mailer.entities import Dispense, DispensedMedicine, EmailDetail
@@ -56,6 +56,8 @@ class TemplateData:
     """The time of the change or request that the email reports."""
     factor_change: str = ""
     """The change of the account's second factors that the email reports: added, removed or reset."""
+    origin: SignInOrigin | None = None
+    """The origin of the sign-in that the email reports."""
     event_type: str = ""
     """The event type that an admin named in a test event."""
     event_data: Mapping[str, str] = field(default_factory=dict)
@@ -163,6 +165,7 @@ SUBJECTS: Final = {
     EmailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
     EmailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
     EmailKind.SECOND_FACTOR: "The second factor of your MedConnect account was changed",
+    EmailKind.NEW_SIGN_IN: "A new sign-in to your MedConnect account",
     EmailKind.TEST: "MedConnect test email",
     EmailKind.HISTORY_CODE: "Your code for your medical history",
     EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",

@@ -2,7 +2,14 @@
 
 import json
 
-from server.auth.events import AccountEvent, OtpRequested, PasswordChanged, SecondFactorChanged, UserRegistered
+from server.auth.events import (
+    AccountEvent,
+    OtpRequested,
+    PasswordChanged,
+    SecondFactorChanged,
+    UnfamiliarSignIn,
+    UserRegistered,
+)
 from server.clinical.entities import PatientEmailStatus, Prescription
 from server.clinical.events import (
     PrescriptionCancelled,
@@ -41,7 +48,9 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
 
 def _to_owner(event: AccountEvent) -> tuple[NewEmail, ...]:
     match event:
-        case UserRegistered(user) | PasswordChanged(user) | SecondFactorChanged(user) if not user.email_confirmed:
+        case UserRegistered(user) | PasswordChanged(user) | SecondFactorChanged(user) | UnfamiliarSignIn(user) if (
+            not user.email_confirmed
+        ):
             return ()  # the address may be a stranger's; the email with the confirmation code serves as the welcome
         case UserRegistered(user, invited):
             return (NewEmail(EmailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
@@ -49,6 +58,9 @@ def _to_owner(event: AccountEvent) -> tuple[NewEmail, ...]:
             return (NewEmail(kind, user.id, to, sealed_code=sealed_code, expires_at=expires_at),)
         case PasswordChanged(user):
             return (NewEmail(EmailKind.PASSWORD_CHANGED, user.id, user.email),)
+        case UnfamiliarSignIn(user, origin):
+            details = {"device": origin.device, "address": origin.address}
+            return (NewEmail(EmailKind.NEW_SIGN_IN, user.id, user.email, details=details),)
         case SecondFactorChanged(user, change):
             return (NewEmail(EmailKind.SECOND_FACTOR, user.id, user.email, details={"change": change.value}),)
     return ()

@@ -37,6 +37,8 @@ class EmailKind(StrEnum):
     """Another account requested this address; sent to its owner."""
     SECOND_FACTOR = "second_factor"
     """A second factor was added or removed; `details["change"]` is a `FactorChange`."""
+    NEW_SIGN_IN = "new_sign_in"
+    """A session was opened from an unfamiliar device or network; `details` hold its `device` and `address`."""
     EMAIL_REPLACED = "email_replaced"
     """The account's owner replaced the address; sent to the former one, with the token that undoes the change."""
     EMAIL_DETACHMENT = "email_detachment"

@@ -120,6 +120,7 @@ def use_cases(core: Core) -> Iterator[Services]:
             lifetimes,
             core.limiter,
             budgets.limit_named("refresh"),
+            timedelta(days=settings.sign_in_familiar_days),
         )
         yield Services(
             access_tokens=access_tokens,

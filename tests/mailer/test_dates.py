@@ -43,6 +43,7 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
     EmailKind.PASSWORD_RESET: ONE_TIME_CODE,
     EmailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
     EmailKind.SECOND_FACTOR: (("When", ASKED_FOR),),
+    EmailKind.NEW_SIGN_IN: (("When", ASKED_FOR),),
     EmailKind.HISTORY_CODE: ONE_TIME_CODE,
     EmailKind.EMAIL_CODE: ONE_TIME_CODE,
     EmailKind.EMAIL_CHANGE: (("Requested", ASKED_FOR),),

@@ -8,7 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from server.auth.events import FactorChange, OtpRequested, PasswordChanged, SecondFactorChanged, UserRegistered
+from server.auth.entities import SignInOrigin
+from server.auth.events import (
+    FactorChange,
+    OtpRequested,
+    PasswordChanged,
+    SecondFactorChanged,
+    UnfamiliarSignIn,
+    UserRegistered,
+)
 from server.clinical.entities import PatientEmailStatus
 from server.clinical.events import (
     PrescriptionCancelled,
@@ -45,6 +53,7 @@ def to_user(kind: EmailKind, **details: str) -> NewEmail:
 
 RESET = replace(to_user(EmailKind.PASSWORD_RESET), sealed_code=SEALED, expires_at=LATER)
 TO_DOCTOR = NewEmail(EmailKind.REJECTED, RX.doctor_id, RX.doctor_email, RX.id)
+NEW_SIGN_IN = to_user(EmailKind.NEW_SIGN_IN, device="curl", address="192.0.2.1")
 TRIED = to_user(EmailKind.TEST, event_type="prescription.created", data='{"a": "b"}')
 CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (UserRegistered(USER, invited=False), (to_user(EmailKind.WELCOME),)),
@@ -52,6 +61,7 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (OtpRequested(USER, EmailKind.PASSWORD_RESET, USER.email, LATER, SEALED), (RESET,)),
     (PasswordChanged(USER), (to_user(EmailKind.PASSWORD_CHANGED),)),
     (SecondFactorChanged(USER, FactorChange.ADDED), (to_user(EmailKind.SECOND_FACTOR, change="added"),)),
+    (UnfamiliarSignIn(USER, SignInOrigin("curl", "192.0.2.1")), (NEW_SIGN_IN,)),
     (PrescriptionCreated(RX), (to_patient(EmailKind.PRESCRIPTION),)),
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(EmailKind.DISPENSED, log_id=str(LOG_ID)),)),
     (PrescriptionRejected(RX), (to_patient(EmailKind.REJECTED), TO_DOCTOR)),

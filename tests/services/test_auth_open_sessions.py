@@ -1,14 +1,10 @@
 """Tests the list of open sessions, ending them, and refreshes without a person."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from server.audit import audit_context
-from server.audit.audit_context import AuditContext
 from server.auth.entities import EndReason, OpenSession, SignedIn, User
 from server.auth.password_hashing import Passwords
 from server.db.identifiers import new_id
@@ -19,9 +15,8 @@ from server.pagination import PageRequest
 from tests.fixtures.auth import Auth
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.proofs import control
-from tests.fixtures.sessions import age, execute, is_refused
+from tests.fixtures.sessions import age, call_from, execute, is_refused, made_by
 
-FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0"
 WHOLE = PageRequest(20, "")
 
 
@@ -30,10 +25,6 @@ async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> 
     built = Auth.build(work, clock.clock, passwords)
     await built.revocations.refresh()
     return built
-
-
-def call_from(address: str, user_agent: str = FIREFOX) -> AuditContext:
-    return AuditContext("Login", "r-1", address, user_agent)
 
 
 async def sessions_of(auth: Auth, caller: Caller) -> tuple[OpenSession, ...]:
@@ -53,16 +44,6 @@ async def has_ended(auth: Auth, signed_in: SignedIn) -> bool:
     except Unauthenticated:
         return await is_refused(auth, signed_in.tokens.refresh_token)
     return False
-
-
-@contextmanager
-def made_by(call: AuditContext) -> Iterator[None]:
-    """Makes this call the current one for the block."""
-    token = audit_context._context.set(call)
-    try:
-        yield
-    finally:
-        audit_context._context.reset(token)
 
 
 @control("S101")

@@ -44,6 +44,10 @@ THINGS = (
     VALUES (:id, :user, 'history_access', :id, 'x', now() - CAST(:old AS interval), now())
     """,
     "INSERT INTO former_emails VALUES (:hash, :user, 'a@example.org', now(), now() - CAST(:old AS interval))",
+    """
+    INSERT INTO sign_in_origins (user_id, device, network, used_at)
+    SELECT :user, n::text, '', now() - n * (CAST(:old AS interval) + interval '340 days') FROM unnest(ARRAY[0, 1]) AS n
+    """,
     "INSERT INTO sign_in_counters VALUES (:hash, '', 1, now(), NULL, now() - CAST(:old AS interval))",
     """
     INSERT INTO rate_limit_buckets

@@ -10,20 +10,24 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import FactorKind, PresentedToken, SignedIn, SignInOrigin, Tokens, User, UserStatus
+from server.auth.events import UnfamiliarSignIn
 from server.auth.password_hashing import Passwords
 from server.auth.rules.devices import device_name
 from server.auth.rules.lifetimes import MAX_SESSIONS, Lifetimes
+from server.auth.rules.origins import is_unfamiliar, network_of
 from server.auth.rules.second_factors import challenge_hash, new_challenge
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sign_in_attempts import Attempt, SignInAttempts
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.second_factors import SecondFactorRepository
 from server.auth.storage.sessions import SessionRepository
+from server.auth.storage.sign_in_origins import SignInOriginRepository
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import InvalidCredentials, RefreshTokenInvalid, SecondFactorRequired
+from server.events.storage.events import EventRepository
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
 from server.rate_limits.rate_limiter import RateLimiter
@@ -33,7 +37,8 @@ class SessionService:
     """Implements the use cases of sessions.
 
     successor_key: derives the successor of a refresh token.
-    refreshes: the limit of refreshes per session.
+    refreshes: the limit of refreshes per session. familiar_for: how long after a sign-in its device and network are
+    familiar (`SIGN_IN_FAMILIAR_DAYS`).
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class SessionService:
         lifetimes: Lifetimes,
         limiter: RateLimiter,
         refreshes: Limit,
+        familiar_for: timedelta,
     ) -> None:
         self._work = work
         self._passwords = passwords
@@ -57,6 +63,7 @@ class SessionService:
         self._lifetimes = lifetimes
         self._limiter = limiter
         self._refreshes = refreshes
+        self._familiar_for = familiar_for
 
     async def login(self, email: str, password: str, address: str = "") -> SignedIn:
         """Opens a session for a correct password; the oldest session ends if there are more than MAX_SESSIONS.
@@ -118,12 +125,18 @@ class SessionService:
         return SecondFactorRequired(challenge=challenge, expires_at=expires_at, kinds=FactorKind.TOTP.value)
 
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
-        """Opens a session of an authenticated account. Returns its caller and its tokens."""
-        session_id, token = new_id(), new_refresh_token()
+        """Opens a session of an authenticated account. Returns its caller and its tokens.
+
+        Its owner is told if the device or network is unfamiliar.
+        """
+        session_id, token, origin = new_id(), new_refresh_token(), _origin()
         lifetime = self._lifetimes.of(user.role)
         ends, organisation_id = await tx[SessionRepository].open(
-            session_id, user.id, stored_hash(token), lifetime, _origin()
+            session_id, user.id, stored_hash(token), lifetime, origin
         )
+        before, unused_for = await tx[SignInOriginRepository].record(user.id, origin.device, network_of(origin.address))
+        if is_unfamiliar(unused_for, signed_in_before=before, within=self._familiar_for):
+            await tx[EventRepository].record(UnfamiliarSignIn(user, origin))
         caller = Caller(user.id, user.role, session_id, organisation_id)
         idle_end = ends - lifetime.absolute + lifetime.idle
         return caller, self._tokens(user, caller, token, min(idle_end, ends), lifetime.idle)

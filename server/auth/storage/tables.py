@@ -185,6 +185,17 @@ empty if they are unknown. last_used_at: the sign-in, or the last refresh after 
 for which the person acts, if the account is a member of any. factor_at: the last verification of a second factor in it.
 """
 
+sign_in_origins = Table(
+    "sign_in_origins",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("network", Text, primary_key=True),
+    timestamp_column("used_at", now=True),
+    Index("ix_sign_in_origins_used_at", "used_at"),
+)
+"""The devices and networks from which each account signed in, with the last time; the newest of an account stays."""
+
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,

@@ -56,6 +56,14 @@ PURGES: Final[Mapping[str, str]] = {
             ORDER BY expires_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
         """,
+    "sign-in origins": """
+        DELETE FROM sign_in_origins WHERE (user_id, device, network) IN (
+            SELECT user_id, device, network FROM sign_in_origins AS o
+            WHERE used_at < now() - interval '365 days'
+              AND EXISTS (SELECT FROM sign_in_origins n WHERE n.user_id = o.user_id AND n.used_at > o.used_at)
+            ORDER BY used_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+        )
+        """,
     "sign-in counters": """
         DELETE FROM sign_in_counters WHERE (account, address) IN (
             SELECT account, address FROM sign_in_counters

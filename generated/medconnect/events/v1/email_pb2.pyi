@@ -90,6 +90,8 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """Staff requested to detach the recipient's address from a patient record."""
     EMAIL_KIND_SUSPENDED: _EmailKind.ValueType  # 30
     """A prescription was suspended."""
+    EMAIL_KIND_NEW_SIGN_IN: _EmailKind.ValueType  # 46
+    """A session was opened from a device or network that the account had not used recently."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """The kind of an email: the event that it is about."""
@@ -128,6 +130,8 @@ EMAIL_KIND_EMAIL_DETACHMENT: EmailKind.ValueType  # 23
 """Staff requested to detach the recipient's address from a patient record."""
 EMAIL_KIND_SUSPENDED: EmailKind.ValueType  # 30
 """A prescription was suspended."""
+EMAIL_KIND_NEW_SIGN_IN: EmailKind.ValueType  # 46
+"""A session was opened from a device or network that the account had not used recently."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final
