@@ -16,7 +16,7 @@ AGAINST ?= protos/released.binpb
 # With parallel targets, the output of each appears as a whole when it ends (GNU make 4).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help setup run test check quick quick-tests docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
+.PHONY: help setup free-ports run test check quick quick-tests docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
 	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench bench-smoke bench-scale bench-results coverage clean
 
 help: ## List the commands
@@ -35,7 +35,16 @@ $(READY): requirements-dev.lock pyproject.toml generated/pyproject.toml clients/
 
 setup: $(READY) ## Create the virtual environment
 
-run: $(READY) ## Start an instance: gRPC on 127.0.0.1:50051, REST on 127.0.0.1:3000
+# A setting of the environment or of .env, or its default.
+setting = $(or $($(1)),$(shell sed -n 's/^$(1)=//p' .env 2>/dev/null | tail -n 1),$(2))
+
+# Before the virtual environment is made; later `medconnect up` checks by itself.
+free-ports:
+	@test -e $(READY) || $(PYTHON) -m server.supervision.free_ports \
+	  'REST_ADDRESS=$(call setting,REST_ADDRESS,127.0.0.1:3000)' \
+	  'GRPC_ADDRESS=$(call setting,GRPC_ADDRESS,127.0.0.1:50051)'
+
+run: free-ports $(READY) ## Start an instance: gRPC on 127.0.0.1:50051, REST on 127.0.0.1:3000
 	@$(BIN)/medconnect up
 
 dev: $(READY) ## Start an instance, and restart it whenever a file changes

@@ -18,8 +18,10 @@ from server.api.interceptors.contract import AccessUndeclared
 from server.api.status import UnpublishedError
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.tokens.keys import KeyNotUsable
+from server.cli import admin as cli_admin
 from server.cli import audit as cli_audit
 from server.cli import backup as cli_backup
+from server.cli import greeting
 from server.cli import health as cli_health
 from server.cli import keys as cli_keys
 from server.config.settings import ConfigurationWrong, Settings
@@ -46,6 +48,8 @@ commands = typer.Typer(
 )
 audit = typer.Typer(no_args_is_help=True, help="Verify the audit's hash chain.")
 commands.add_typer(audit, name="audit")
+admin = typer.Typer(no_args_is_help=True, help="Let an admin in again.")
+commands.add_typer(admin, name="admin")
 commands.add_typer(cli_keys.commands, name="keys")
 commands.command()(cli_health.health)
 console = Console(highlight=False, emoji=False, soft_wrap=True)
@@ -64,6 +68,7 @@ def main() -> None:
     except (
         AccessUndeclared,
         BackupFailed,
+        cli_admin.NoAdmin,
         DatabaseInUse,
         HeadKeysWrong,
         KeepsDying,
@@ -94,8 +99,9 @@ def up() -> None:
 
     async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with instance.up(settings) as running:
-            _greet(settings, running)
-            await _stopping(stop, grpc=running.grpc_address, rest=running.rest_address)
+            _log_start(grpc=running.grpc_address, rest=running.rest_address)
+            greeting.greet(settings, running)
+            await _stopping(stop)
             console.print("Stopping …")
 
     _run_service("up", run)
@@ -106,6 +112,7 @@ def serve() -> None:
     """Serve gRPC alone, without the edge: on the settings' address and on the edge's socket."""
 
     async def run(settings: Settings, stop: asyncio.Event) -> None:
+        instance.require_free_ports(settings, "GRPC_DIRECT_ADDRESS" if settings.grpc_direct_address else "GRPC_ADDRESS")
         async with (
             instance.database(settings) as urls,
             server.core(settings, urls.server, urls.sealer) as core,
@@ -113,9 +120,10 @@ def serve() -> None:
                 core, urls, settings.grpc_direct_address or settings.grpc_address, _lame_duck(settings)
             ) as servers,
         ):
-            _tell_password(settings, servers.new_admin_password)
+            _log_start(port=servers.port)
             console.print(f"gRPC on port {servers.port}")
-            await _stopping(stop, port=servers.port)
+            greeting.tell_password(settings, servers.new_admin_password)
+            await _stopping(stop)
 
     _run_service("serve", run)
 
@@ -128,6 +136,7 @@ def serve_one(number: Annotated[int, typer.Argument(help="the number of the proc
         async with instance.serving_as(number, settings) as end_streams:
             asyncio.get_running_loop().add_signal_handler(processes.END_STREAMS, end_streams)
             os.write(sys.stdout.fileno(), processes.READY)
+            _log_start()
             await _stopping(stop)
 
     _run_service(f"serve-{number}", run)
@@ -144,6 +153,7 @@ def worker() -> None:
             server.background_jobs(core),
             server.observed(core, settings.metrics_address),
         ):
+            _log_start()
             console.print("Sending emails.")
             await _stopping(stop)
 
@@ -243,6 +253,12 @@ def verify(
     _run(lambda settings: cli_audit.verify(settings, heads, keys, excuse))
 
 
+@admin.command()
+def reset_password(email: cli_admin.Email = None) -> None:
+    """Give an admin a new password, print it, and end the admin's sessions."""
+    _run(lambda settings: cli_admin.reset_password(settings, email))
+
+
 Work = Callable[[Settings], Awaitable[None]]
 Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
 """Work that runs until the event is set."""
@@ -258,12 +274,15 @@ def _run_service(name: str, service: Service) -> None:
     _run(run, name)
 
 
-async def _stopping(stop: asyncio.Event, **places: str | int) -> None:
-    """Logs the start with the addresses that were chosen, waits for the signal to stop, and logs that too."""
-    log = structlog.get_logger()
-    log.info("started", pid=os.getpid(), **places)
+def _log_start(**places: str | int) -> None:
+    """Logs the start with the addresses that were chosen."""
+    structlog.get_logger().info("started", pid=os.getpid(), **places)
+
+
+async def _stopping(stop: asyncio.Event) -> None:
+    """Waits for the signal to stop, and logs it."""
     await stop.wait()
-    log.info("draining")
+    structlog.get_logger().info("draining")
 
 
 def _run(work: Work, name: str = "command") -> None:
@@ -317,20 +336,3 @@ def _stop_signal() -> asyncio.Event:
 
 def _lame_duck(settings: Settings) -> float:
     return LAME_DUCK_SECONDS if settings.lame_duck_seconds is None else settings.lame_duck_seconds
-
-
-def _tell_password(settings: Settings, generated: str | None) -> None:
-    if generated is not None:
-        console.print(f"The first admin is {settings.admin_email}, password {generated}", markup=False)
-        console.print("It is shown only once.")
-
-
-def _greet(settings: Settings, running: instance.Instance) -> None:
-    console.print(f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on {running.rest_url}")
-    if running.direct_address is not None:
-        console.print(f"gRPC is also served directly on {running.direct_address}: only trusted networks may reach it.")
-    console.print(f"Open [bold]{running.rest_url}[/bold] in a browser.")
-    _tell_password(settings, running.new_admin_password)
-    if settings.smtp_host is None:
-        console.print(f"Emails are written to {settings.medconnect_home / 'mail'}.")
-    console.print("Ctrl-C stops everything.")

@@ -18,6 +18,7 @@ from server.runtime import processes
 from server.runtime import server as app
 from server.runtime.server import Core, Services
 from server.runtime.storage import schema
+from server.supervision import free_ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Serving:
 
 @asynccontextmanager
 async def up(settings: Settings) -> AsyncIterator[Instance]:
-    """Starts everything, and stops it when the block is left."""
+    """Starts everything, and stops it when the block is left. Raises PortTaken before anything is started."""
+    require_free_ports(settings, "REST_ADDRESS", "GRPC_ADDRESS", "GRPC_DIRECT_ADDRESS")
     async with database(settings) as urls:
         await schema.upgrade(urls.owner)
         async with (
@@ -108,6 +110,12 @@ async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[
         ) as server,
     ):
         yield server.end_streams
+
+
+def require_free_ports(settings: Settings, *names: str) -> None:
+    """Raises PortTaken if a port of these settings, or of the metrics, cannot be listened on."""
+    given = {name: getattr(settings, name.lower()) for name in (*names, "METRICS_ADDRESS")}
+    free_ports.require({name: address for name, address in given.items() if address is not None})
 
 
 def metrics_address_of(settings: Settings, number: int) -> str | None:

@@ -14,6 +14,7 @@ from server.auth.services.sign_in_attempts import SignInAttempts
 from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     InvalidCredentials,
+    NotFound,
     OtpInvalid,
     PasswordBreached,
     PasswordContext,
@@ -22,6 +23,7 @@ from server.errors import (
     RefreshTokenInvalid,
     Unauthenticated,
 )
+from server.identity import Role
 from tests.fixtures.auth import OFFERED, PASSWORD, SEAL, SECRET, Auth, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.proofs import control
@@ -190,3 +192,34 @@ async def test_change_needs_current_password_and_failures_delay_it(auth: Auth, u
     with pytest.raises(RateLimitExceeded):
         await auth.passwords.change(caller, PASSWORD, NEW, "192.0.2.1")
     assert await mails(auth, "password_changed") == []
+
+
+async def test_replaced_admin_password_works_and_ends_sessions(auth: Auth) -> None:
+    admin = await auth.open(Role.ADMIN)
+    signed_in = await auth.sessions.login(admin.email, PASSWORD)
+    password = await auth.passwords.replace_for_admin(admin.email.upper())
+    assert len(password) >= 20
+    assert await is_over(auth, signed_in)
+    assert await is_password(auth, admin, password)
+    assert not await is_password(auth, admin, PASSWORD)
+    async with auth.work.read() as tx:
+        events = await tx.connection.rows(
+            text("SELECT event FROM audit_records WHERE object_id = CAST(:id AS uuid)"), {"id": str(admin.id)}
+        )
+    assert "password_reset" in {row["event"] for row in events}
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+async def test_replace_for_admin_refuses_every_other_account(auth: Auth, role: Role) -> None:
+    other = await auth.open(role)
+    with pytest.raises(NotFound):
+        await auth.passwords.replace_for_admin(other.email)
+    assert await is_password(auth, other, PASSWORD)
+
+
+async def test_replace_for_admin_refuses_a_deactivated_admin(auth: Auth) -> None:
+    closed = await auth.open(Role.ADMIN)
+    await set_status(auth.work, closed, UserStatus.DEACTIVATED)
+    for email in (closed.email, "nobody@example.org"):
+        with pytest.raises(NotFound):
+            await auth.passwords.replace_for_admin(email)

@@ -1,6 +1,7 @@
 """Use cases of passwords: requesting a reset, resetting and changing them."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -28,9 +29,9 @@ from server.auth.storage.mailboxes import MailboxRepository
 from server.auth.storage.second_factors import SecondFactorRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import OtpInvalid, PasswordResetNeedsAdmin, RateLimitExceeded
+from server.errors import NotFound, OtpInvalid, PasswordResetNeedsAdmin, RateLimitExceeded
 from server.events.storage.events import EventRepository
-from server.identity import Caller
+from server.identity import Caller, Role
 from server.outbox.entities import EmailKind
 
 ANSWER_SECONDS: Final = 0.1
@@ -174,6 +175,24 @@ class PasswordService:
             ended = await self._replace(tx, current.user, password_hash, but=caller.session_id)
             await tx[AuditWriter].record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
         self._revocations.revoked(*ended)
+
+    async def replace_for_admin(self, email: str) -> str:
+        """Gives an active admin a generated password and ends all their sessions; returns the password.
+
+        Only for the operator's command, which needs neither the current password nor a code: whoever runs it can write
+        to the database. Raises NotFound for any other account.
+        """
+        password = secrets.token_urlsafe(15)
+        password_hash = await self._passwords.hash(password)
+        async with self._work.begin() as tx:
+            known = await _open_account(tx, email_address.normal(email))
+            if known is None or known.user.role is not Role.ADMIN:
+                raise NotFound("admin")
+            ended = await self._replace(tx, known.user, password_hash)
+            await self._attempts.forgive(tx, known.user.email)
+            await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET, known.user.subject)
+        self._revocations.revoked(*ended)
+        return password
 
     async def _scope(self, tx: Transaction, user: User, address: str, nonce: str) -> CodeScope:
         asker = await self._attempts.asker(tx, user.email, address, nonce)
