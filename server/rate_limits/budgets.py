@@ -57,6 +57,10 @@ number, an email address that a user entered as their own."""
 REFUNDED: Final = frozenset({"login"})
 """Groups whose successful calls get their own budget's token back: only failures count."""
 
+FORMS: Final = frozenset({"registration", "password_reset", "forgot_password"})
+"""Groups whose calls get their own budget's token back if a field is refused by itself: a few typing errors must not
+lock a person out for an hour. Such a refusal reads no account and proves no code, and GLOBAL and ANONYMOUS bound it."""
+
 SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["lookup_misses"], LATER["confirmation"])
 """Limits that apply across all processes and refuse calls if they cannot be evaluated: they slow guessing down."""
 SHARED: Final = frozenset(limit.name for limit in SHARED_LIMITS)
@@ -123,9 +127,10 @@ class Budgets:
         """Returns a limit that a use case charges."""
         return self._later[name]
 
-    def returned_on_success(self, group: str, budgets: Sequence[Budget]) -> Sequence[Budget]:
-        """Returns the budgets that a successful call gets refunded: for a sign-in, the sign-in budget."""
-        return [budget for budget in budgets if budget[0].name == group] if group in REFUNDED else ()
+    @staticmethod
+    def of_group(group: str, budgets: Sequence[Budget]) -> Sequence[Budget]:
+        """Returns those of a call's budgets that belong to its group."""
+        return [budget for budget in budgets if budget[0].name == group]
 
     def limits(self) -> Mapping[str, Limit]:
         """Returns every limit by its name, as it applies outside known networks."""

@@ -8,8 +8,16 @@ import pytest
 
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
-from server.errors import InvalidCredentials, RefreshTokenInvalid
+from server.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    PasswordBreached,
+    PasswordContext,
+    RefreshTokenInvalid,
+    ValidationFailed,
+)
 from server.identity import Role
+from server.rate_limits.budgets import FORMS
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.limits import BUDGETS
 from tests.fixtures.proofs import control
@@ -97,6 +105,44 @@ async def test_a_sign_in_that_succeeds_gives_its_token_back(house: House, clock:
     sign_in.fails = True
     assert await codes(house, 6) == [CODE.UNAUTHENTICATED] * 5 + [CODE.RESOURCE_EXHAUSTED]
     assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "login"
+
+
+class Form(SignIn):
+    """Fails by its fields while the flag is set; the limits of an address still count it."""
+
+    async def __call__(self) -> None:
+        if self.fails:
+            raise self.error.of("password", "is wrong") if issubclass(self.error, ValidationFailed) else self.error
+
+
+@pytest.mark.parametrize("group", sorted(FORMS))
+@pytest.mark.parametrize("error", [ValidationFailed, PasswordBreached, PasswordContext])
+async def test_a_refused_form_gives_its_token_back(house: House, group: str, error: type[Exception]) -> None:
+    house.declare(public=True, limit_group=group)
+    form = house.probe.act = Form(error)
+    form.fails = True
+    refused = [await house.call("unary") for _ in range(7)]
+    assert [answer.code for answer in refused] == [CODE.INVALID_ARGUMENT] * 7
+    assert [answer.headers["x-ratelimit-remaining"] for answer in refused] == ["3"] * 7
+    form.fails = False
+    assert await codes(house, 3) == [CODE.OK] * 3
+    assert (await house.call("unary")).code is CODE.RESOURCE_EXHAUSTED
+
+
+async def test_refused_forms_are_bounded_by_the_address(house: House) -> None:
+    house.declare(public=True, limit_group="registration")
+    form = house.probe.act = Form(ValidationFailed)
+    form.fails = True
+    assert await codes(house, 11) == [CODE.INVALID_ARGUMENT] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "anonymous"
+
+
+@pytest.mark.parametrize(("group", "tries"), [("login", 5), ("otp", 3), ("registration", 3)])
+async def test_what_reads_an_account_costs_its_token(house: House, group: str, tries: int) -> None:
+    house.declare(public=True, limit_group=group)
+    form = house.probe.act = Form(EmailTaken if group == "registration" else ValidationFailed)
+    form.fails = True
+    assert (await codes(house, tries + 1))[-1] is CODE.RESOURCE_EXHAUSTED
 
 
 class Refresh:

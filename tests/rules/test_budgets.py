@@ -7,7 +7,7 @@ from medconnect.options.v1 import access_pb2
 
 from server.db.identifiers import new_id
 from server.identity import Caller, Role
-from server.rate_limits.budgets import BY_ADDRESS, BY_USER, NAMES, SHARED, Budget, Budgets
+from server.rate_limits.budgets import BY_ADDRESS, BY_USER, FORMS, NAMES, REFUNDED, SHARED, Budget, Budgets
 from server.rate_limits.networks import known_networks
 from tests.fixtures.proofs import control
 
@@ -108,16 +108,15 @@ def test_a_known_network_multiplies_the_limits_of_its_addresses(address: str, an
     assert numbers(budgets.of(caller, "", address)) == {"patient": (20, MINUTE, str(caller.user_id))}
 
 
-def test_only_failed_sign_ins_cost_their_budget() -> None:
+def test_of_group_returns_the_budgets_of_the_group_alone() -> None:
     budgets = Budgets({})
     charged = budgets.of(None, "login", ADDRESS)
-    assert numbers(budgets.returned_on_success("login", charged)).keys() == {"login"}
+    assert numbers(budgets.of_group("login", charged)).keys() == {"login"}
 
 
-@pytest.mark.parametrize("group", ["", "registration", "otp", "refresh", "password_reset", "scan", "events"])
-def test_everything_else_costs_whether_it_succeeds_or_not(group: str) -> None:
-    budgets = Budgets({})
-    assert not budgets.returned_on_success(group, budgets.of(None, group, ADDRESS))
+def test_refunded_groups_have_a_budget_by_address() -> None:
+    assert {"login"} == REFUNDED
+    assert BY_ADDRESS.keys() - REFUNDED - {"otp"} >= FORMS
 
 
 def test_every_group_that_the_protos_name_has_a_budget() -> None:
@@ -156,5 +155,5 @@ def test_a_known_network_multiplies_its_48_too() -> None:
 def test_successful_sign_in_refunds_the_charge_of_its_48() -> None:
     budgets = Budgets({})
     charged = budgets.of(None, "login", "2001:db8:1:2::/64")
-    returned = [key for _, key in budgets.returned_on_success("login", charged)]
+    returned = [key for _, key in budgets.of_group("login", charged)]
     assert returned == ["2001:db8:1::/48", "2001:db8:1:2::/64"]

@@ -6,8 +6,9 @@ from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.auth.services.revocation_cache import RevocationCache
 from server.clock import Clock
+from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 from server.rate_limits.bucket import Decision
-from server.rate_limits.budgets import REFUNDED, Budgets
+from server.rate_limits.budgets import FORMS, REFUNDED, Budgets
 from server.rate_limits.rate_limiter import RateLimiter, refusal
 
 
@@ -24,9 +25,10 @@ class RateLimit(Interceptor):
         self._clock = clock
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raises RateLimitExceeded, or proceeds; a charge that only failures pay is refunded after a success.
+        """Raises RateLimitExceeded, or proceeds.
 
-        Charges and refunds by a use case are reported too, except for streams, whose headers have been sent by then.
+        A charge that only failures pay is refunded after a success, that of a form if its fields are refused. Charges
+        and refunds by a use case are reported too, except for streams, whose headers have been sent by then.
         """
         group = call.method.limit_group
         ended = call.caller is not None and self._revocations.has_ended(call.caller)
@@ -40,7 +42,11 @@ class RateLimit(Interceptor):
         try:
             await proceed(call)
             if group in REFUNDED:
-                await self._limiter.refund(self._budgets.returned_on_success(group, budgets))
+                await self._limiter.refund(self._budgets.of_group(group, budgets))
+        except (ValidationFailed, PasswordBreached, PasswordContext):
+            if group in FORMS:
+                await self._limiter.refund(self._budgets.of_group(group, budgets))
+            raise
         finally:
             if not call.method.streaming:
                 self._report(call, charge.strictest)
