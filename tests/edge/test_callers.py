@@ -133,3 +133,62 @@ async def test_grpc_web_is_answered_with_grpc_web(stand: Stand) -> None:
     assert trailers[0] == 0x80
     assert b"grpc-status:0" in trailers
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+CONNECT = {"connect-protocol-version": "1", "content-type": "application/proto"}
+
+
+async def test_connect_call_is_answered_in_connect(stand: Stand) -> None:
+    message = auth.ListUsersRequest(search="x", role=access_pb2.ROLE_ADMIN).SerializeToString()
+    response = await stand.rest.post(
+        "/medconnect.auth.v1.AuthService/ListUsers", content=message, headers={**CONNECT, **FORGED}
+    )
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/proto")
+    assert auth.ListUsersResponse.FromString(response.content).users[0].role == access_pb2.ROLE_ADMIN
+    assert stand.toy.seen.metadata["x-client-ip"] == "127.0.0.1"
+    assert not {value for value in stand.toy.seen.metadata.values() if value in FORGED.values()}
+
+
+async def test_connect_error_has_code_and_details(stand: Stand) -> None:
+    message = pharmacy.ScanQrCodeRequest(qr_code="large").SerializeToString()
+    response = await stand.rest.post(
+        "/medconnect.pharmacy.v1.PharmacyService/ScanQrCode", content=message, headers=CONNECT
+    )
+    error = response.json()
+    assert (response.status_code, error["code"]) == (429, "resource_exhausted")
+    assert "type.googleapis.com/google.rpc.ErrorInfo" in {detail["type"] for detail in error["details"]}
+
+
+async def test_connect_stream_ends_with_its_end_message(stand: Stand) -> None:
+    response = await stand.rest.post(
+        "/medconnect.events.v1.EventsService/WatchEmailQueueStatus",
+        content=bytes(5),
+        headers={**CONNECT, "content-type": "application/connect+proto", "authorization": "Bearer x"},
+    )
+    states, rest = [], response.content
+    while rest[0] == 0:
+        length = int.from_bytes(rest[1:5], "big")
+        states.append(events.WatchEmailQueueStatusResponse.FromString(rest[5 : 5 + length]).is_healthy)
+        rest = rest[5 + length :]
+    assert (response.status_code, states, rest[0]) == (200, [False, True], 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/medconnect.auth.v1.AuthService/ListUsers?connect=v1&encoding=proto&message=", {}),
+        ("POST", "/medconnect.auth.v1.AuthService/ListUsers", {"content-type": "application/json"}),
+        ("POST", "/medconnect.auth.v1.AuthService/ListUsers", {"connect-protocol-version": "2"}),
+    ],
+)
+async def test_connect_by_get_or_json_is_refused(stand: Stand, method: str, path: str, headers: dict[str, str]) -> None:
+    stand.toy.seen.metadata = {}
+    response = await stand.rest.request(method, path, headers={**CONNECT, **headers})
+    assert response.is_client_error
+    assert stand.toy.seen.metadata == {}
+
+
+async def test_rest_call_with_headers_of_connect_is_rest(stand: Stand) -> None:
+    response = await stand.rest.get("/api/v1/auth/profile", headers={"connect-protocol-version": "1"})
+    assert response.headers["content-type"].startswith("application/json")
+    assert stand.toy.seen.metadata["x-envoy-original-path"] == "/api/v1/auth/profile"
