@@ -24,4 +24,6 @@ const ui = SwaggerUIBundle({
   validatorUrl: null,
   persistAuthorization: false,
   responseInterceptor: useToken,
+  // Opens the first group, in which Login is.
+  onComplete: () => ui.layoutActions.show(["operations-tag", "Auth"], true),
 });

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.integration import hospital
+from protos.openapi.example import read_examples
 from server.runtime import example_hospital
 from tests.fixtures.actors import Actors
 
@@ -63,3 +64,8 @@ def test_links_of_documents_lead_to_files() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_login_example_of_the_api_page_signs_in(seeded: Actors) -> None:
+    response = seeded.http.post("auth/login", json=dict(read_examples()["Login"].request))
+    assert (response.status_code, response.json()["data"]["user"]["fullName"]) == (200, "Dr. Ada Lindqvist")

@@ -26,9 +26,10 @@ REAL: Final = frozenset(
 """The fields whose value must exist in the instance."""
 REAL_TOO: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(
-        ("Register", "CreateUser", "CreatePatient", "BindPatientEmail", "Login", "ResetPassword", "AddMember"),
+        ("Register", "CreateUser", "CreatePatient", "BindPatientEmail", "ResetPassword", "AddMember"),
         frozenset({"email"}),
     ),
+    "Login": frozenset({"email", "password"}),
     **dict.fromkeys(("CreateOrganisation", "UpdateOrganisation"), frozenset({"name"})),
     "ListPatients": frozenset({"search"}),
 }
