@@ -102,6 +102,7 @@ def _settings(home: Path) -> Settings:
         jwt_expires_in=3600,
         qr_encryption_key=QR_KEY,
         rate_limit_factor=ENDLESS,
+        patients_read_per_hour=100_000,
         email_daily_cap=ENDLESS // 100,
         email_keep_days=3650,  # so that no purge runs beside a measurement
     )

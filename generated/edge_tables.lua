@@ -86,6 +86,7 @@ return {
       EMAIL_KIND_NEW_SIGN_IN = "new_sign_in",
       EMAIL_KIND_PASSWORD_CHANGED = "password_changed",
       EMAIL_KIND_PASSWORD_RESET = "password_reset",
+      EMAIL_KIND_PATIENT_READS = "patient_reads",
       EMAIL_KIND_PRESCRIPTION = "prescription",
       EMAIL_KIND_REJECTED = "rejected",
       EMAIL_KIND_SECOND_FACTOR = "second_factor",

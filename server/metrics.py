@@ -67,6 +67,7 @@ BACKLOG: Final[Mapping[str, str]] = {
     "emails_oldest_pending_seconds": "Time since the oldest pending email was queued.",
     "email_workers": "Workers that have reported within half a minute.",
     "email_circuits_open": "Workers among them that cannot reach the mail server.",
+    "many_patients_read": "Accounts that in the last hour read half as many patients as an hour allows.",
     "database_xid_age": "Transaction ids that the database has used since its last freeze.",
     "database_oldest_transaction_seconds": "Time for which the oldest open transaction has been observed.",
 }

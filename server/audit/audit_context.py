@@ -40,6 +40,8 @@ class AuditContext:
     user_agent: str = ""
     caller: Caller | None = None
     """The caller; None without a valid token."""
+    read_limit: int | None = None
+    """The most patients whose data the caller may be shown in an hour; None if they are not counted."""
     subject: Subject = field(default=NOTHING)
     """The subject of the call, as far as it is known if the call fails."""
     recorded: Subject | None = None

@@ -70,6 +70,20 @@ class UnfamiliarSignIn(AccountEvent):
     """Stored with the email, never with the event."""
 
 
+@dataclass(frozen=True, slots=True)
+class ManyPatientsRead(AccountEvent):
+    """The account was shown the data of half as many patients as an hour allows; the admins are told."""
+
+    type = EventType.MANY_PATIENTS_READ
+    patients: int
+    admins: tuple[User, ...] = field(repr=False)
+
+    @property
+    def payload(self) -> Mapping[str, object]:
+        """The number of patients."""
+        return {"patients": self.patients}
+
+
 class FactorChange(StrEnum):
     """A change of an account's second factors."""
 

@@ -163,10 +163,11 @@ class Settings(BaseSettings):
 
     patient_identification: Literal["required", "offered"] | None = None
     """`required`: a patient who registered is found by number only, and gets no visit, prescription or email about them
-    before a member of staff has identified them; `offered`: they are shown as not identified; none: required in
-    production only."""
+    before staff identify them; `offered`: they are shown as not identified; none: required in production only."""
     unconfirmed_account_days: Annotated[int, Field(ge=1, le=365)] = 7
     """How many days an account that registered may wait for the confirmation of its address before it is deleted."""
+    patients_read_per_hour: Annotated[int, Field(ge=200, le=100_000)] = 300
+    """The most patients whose data staff may be shown in an hour, lists included; at half of it, admins are told."""
     prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
     qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
     controlled_medicines: Annotated[tuple[str, ...], NoDecode] = ()

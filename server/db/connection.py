@@ -13,7 +13,7 @@ from sqlalchemy import Executable
 
 from server.db import time_spent
 from server.db.compiled_statement import CompiledStatement, Values, compiled_statement
-from server.db.failures import FAILURES
+from server.db.failures import FAILURES, refusal
 
 T = TypeVar("T")
 
@@ -38,8 +38,9 @@ class TransactionLost(Exception):
 class Connection:
     """Executes statements of SQLAlchemy Core with asyncpg, one at a time.
 
-    values: the values of the statement's parameters, by their names. Every method raises the driver's errors, and when
-    its task is cancelled the statement is cancelled and the connection is broken.
+    values: the values of the statement's parameters, by their names. Every method raises the driver's errors, or the
+    declared error where a rule in the database refused the call. When its task is cancelled, the statement is cancelled
+    and the connection is broken.
     """
 
     __slots__ = ("_begins", "driver", "is_broken", "opened_at")
@@ -150,5 +151,10 @@ class Connection:
         except asyncio.CancelledError:
             self.is_broken = True
             raise
+        except asyncpg.PostgresError as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            raise refused from error
         finally:
             time_spent.add_sql(began)

@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg
 
-from server.errors import DatabaseUnavailable, ServerBusy, Unavailable
+from server.errors import DatabaseUnavailable, DeclaredError, PatientReadLimit, ServerBusy, Unavailable
 
 FAILURES: Final = (
     OSError,
@@ -33,6 +33,9 @@ GONE: Final = (
     asyncpg.InvalidCatalogNameError,
 )
 
+PATIENTS_EXCEEDED: Final = "MC001"
+"""The SQLSTATE that the function `count_patient_reads` raises, with the seconds to wait as its detail."""
+
 OUTAGES: Final = (*GONE, *BUSY, Unavailable, asyncpg.InsufficientPrivilegeError)
 """The errors that an operator mends, not a programmer: one line says all."""
 
@@ -47,6 +50,13 @@ def unavailable(error: BaseException, *, closed: bool = False) -> Unavailable | 
         return ServerBusy()
     if isinstance(error, GONE) or closed:
         return DatabaseUnavailable()
+    return None
+
+
+def refusal(error: BaseException) -> DeclaredError | None:
+    """Returns the declared error for a call that a rule in the database refused; None for any other failure."""
+    if sqlstate_of(error) == PATIENTS_EXCEEDED:
+        return PatientReadLimit(retry_after=int(getattr(error, "detail", None) or 1))
     return None
 
 

@@ -49,6 +49,8 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         # Rows are only inserted.
         "audit_records": _rights(_AUDIT_RECORD),
         "audit_seals": _rights(),
+        "patient_reads": _rights("account_id patient_id counted_at", "counted_at", delete=True),
+        "read_alerts": _rights("id account_id patients", "reported_at", delete=True),
         "pharmacy_log": _rights(
             "id prescription_id pharmacist_id organisation_id action from_status to_status notes occurred_at"
         ),

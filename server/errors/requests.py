@@ -81,6 +81,13 @@ class RateLimitExceeded(ResourceExhausted):
     message = "Too many requests, please try again later."
 
 
+class PatientReadLimit(RateLimitExceeded):
+    """The caller has been shown the data of as many patients as an hour allows; `retry_after` is the time to wait."""
+
+    reason = Reason.PATIENT_READ_LIMIT
+    message = "You have opened the records of too many patients within an hour."
+
+
 class TooManyStreams(ResourceExhausted):
     """The caller has the maximum number of streams open."""
 

@@ -42,6 +42,7 @@ class BackgroundTask(StrEnum):
     EVENTS = "events"
     EXPIRY = "lapses"
     RETENTION = "housekeeping"
+    READ_ALERTS = "read_alerts"
     EMAILS = "emails"
 
 
@@ -51,6 +52,7 @@ LONGEST_SILENCE: Final[Mapping[BackgroundTask, float]] = {
     BackgroundTask.EVENTS: 60,
     BackgroundTask.EXPIRY: 120,
     BackgroundTask.RETENTION: 1800,
+    BackgroundTask.READ_ALERTS: 120,
     BackgroundTask.EMAILS: 60,
 }
 """Seconds without a success after which work counts as dead.
@@ -158,4 +160,5 @@ def _gauges(backlog: Backlog) -> Mapping[str, float]:
         "email_workers": backlog.workers,
         "email_circuits_open": backlog.circuits_open,
         "database_xid_age": backlog.xid_age,
+        "many_patients_read": backlog.read_alerts,
     }

@@ -138,4 +138,6 @@ class EmailComposer:
             changed_at=mail.created_at,
             factor_change=mail.details.get("change", ""),
             origin=SignInOrigin(mail.details.get("device", ""), mail.details.get("address", "")),
+            reader_id=mail.details.get("reader_id", ""),
+            patients=mail.details.get("patients", ""),
         )

@@ -58,6 +58,10 @@ class TemplateData:
     """The change of the account's second factors that the email reports: added, removed or reset."""
     origin: SignInOrigin | None = None
     """The origin of the sign-in that the email reports."""
+    reader_id: str = ""
+    """The id of the account that was shown the data of many patients."""
+    patients: str = ""
+    """The number of these patients."""
     event_type: str = ""
     """The event type that an admin named in a test event."""
     event_data: Mapping[str, str] = field(default_factory=dict)
@@ -166,6 +170,7 @@ SUBJECTS: Final = {
     EmailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
     EmailKind.SECOND_FACTOR: "The second factor of your MedConnect account was changed",
     EmailKind.NEW_SIGN_IN: "A new sign-in to your MedConnect account",
+    EmailKind.PATIENT_READS: "An account has read the records of many patients",
     EmailKind.TEST: "MedConnect test email",
     EmailKind.HISTORY_CODE: "Your code for your medical history",
     EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",

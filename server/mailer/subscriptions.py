@@ -4,6 +4,7 @@ import json
 
 from server.auth.events import (
     AccountEvent,
+    ManyPatientsRead,
     OtpRequested,
     PasswordChanged,
     SecondFactorChanged,
@@ -31,6 +32,9 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
         case AdminTestEvent(user, named, data):
             details = {"event_type": named, "data": json.dumps(dict(data), ensure_ascii=False)}
             return (NewEmail(EmailKind.TEST, user.id, user.email, details=details),)
+        case ManyPatientsRead(reader, patients, admins):
+            details = {"reader_id": str(reader.id), "patients": str(patients)}
+            return tuple(NewEmail(EmailKind.PATIENT_READS, a.id, a.email, details=details) for a in admins)
         case AccountEvent():
             return _to_owner(event)
         case PrescriptionCreated(prescription) | PrescriptionResumed(prescription):

@@ -43,6 +43,9 @@ class EmailKind(StrEnum):
     """The account's owner replaced the address; sent to the former one, with the token that undoes the change."""
     EMAIL_DETACHMENT = "email_detachment"
     """Staff requested to detach the address from a patient record; sent to the address."""
+    PATIENT_READS = "patient_reads"
+    """An account was shown the data of many patients; sent to the admins. `details` hold its id as `reader_id`, and the
+    number of `patients`."""
     TEST = "test"
     """An admin emitted a test event; `details` hold its `event_type`, and its `data` as JSON."""
 

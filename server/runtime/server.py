@@ -41,6 +41,7 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.seal_worker import SealWorker
 from server.audit.storage.audit_writer import AuditWriter
+from server.auth.jobs.read_alerts import ReadAlertJob
 from server.auth.tokens import key_file
 from server.clinical.jobs.expiry import ExpiryJob
 from server.config.secrets import derived_key
@@ -219,7 +220,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
             authentication,  # limits need to know the caller; refuses no call
             RateLimit(services.budgets, core.limiter, clock, services.revocations),
             reception,  # after the limits, so that refused callers hold no call slot while they upload
-            Audit(core.work),  # records refusals with their reason
+            Audit(core.work, core.settings.patients_read_per_hour),  # records refusals with their reason
             access,  # refuses before the body is parsed
             StreamLifetime(authentication, access, clock, stopping),  # repeats both checks while a stream is open
             Deadline(),  # the steps from here on take time
@@ -251,7 +252,7 @@ def _composer(core: Core) -> EmailComposer:
 
 @asynccontextmanager
 async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIterator[None]:
-    """Runs the background jobs: sends emails, assigns positions, expires claims, seals records, purges.
+    """Runs the background jobs: sends emails, assigns positions, expires claims, tells admins, seals records, purges.
 
     is_fallback: a serving process runs the jobs because no worker does.
     """
@@ -267,6 +268,7 @@ async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIter
         await stack.enter_async_context(worker.running())
         await stack.enter_async_context(sequencer.running())
         await stack.enter_async_context(ExpiryJob(core.work, reports.of(BackgroundTask.EXPIRY)).running())
+        await stack.enter_async_context(ReadAlertJob(core.work, reports.of(BackgroundTask.READ_ALERTS)).running())
         await stack.enter_async_context(_seal_worker(core, reports).running())
         await stack.enter_async_context(retention(core, reports.of(BackgroundTask.RETENTION)).running())
         yield

@@ -117,6 +117,6 @@ def test_error_with_a_code_other_than_published_stops_start(monkeypatch: pytest.
         check_published()
 
 
-def test_published_reasons_have_distinct_numbers_from_one() -> None:
+def test_published_reasons_have_distinct_numbers() -> None:
     numbers = [value.number for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values]
-    assert sorted(numbers) == list(range(len(numbers)))
+    assert len(set(numbers)) == len(numbers)

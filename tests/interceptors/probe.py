@@ -226,7 +226,7 @@ async def running_house(
     await revocations.refresh()
     metrics = Metrics()
     limiter = RateLimiter(store or MemoryStore(), clock.clock, metrics)
-    settings = SimpleNamespace(browsers_use_tls=False)
+    settings = SimpleNamespace(browsers_use_tls=False, patients_read_per_hour=300)
     ring = KeyRing.derived("a secret for the probe, 32 bytes long")
     core: Any = SimpleNamespace(
         settings=settings, clock=clock.clock, work=work, metrics=metrics, limiter=limiter, ring=ring

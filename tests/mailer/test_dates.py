@@ -50,6 +50,7 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
     EmailKind.ADDRESS_TAKEN: (("When", ASKED_FOR),),
     EmailKind.EMAIL_REPLACED: (("Changed", ASKED_FOR), ("Undo the change before", MAILED_CODE_ENDS)),
     EmailKind.EMAIL_DETACHMENT: (("Requested", ASKED_FOR),),
+    EmailKind.PATIENT_READS: (("When", ASKED_FOR),),
     EmailKind.TEST: (),
 }
 

@@ -21,6 +21,7 @@ HEALTHY: Final[Mapping[str, str]] = {
     f'medconnect_database_pool{{{NODE},pool="calls",what="waiting"}}': "0",
     f"medconnect_database_oldest_transaction_seconds{{{NODE}}}": "0",
     f"medconnect_database_xid_age{{{NODE}}}": "150000000",
+    f"medconnect_many_patients_read{{{NODE}}}": "0",
     f"medconnect_feed_lag_seconds{{{NODE}}}": "0.4",
     f"medconnect_audit_seal_lag_seconds{{{NODE}}}": "0.4",
     f'medconnect_background_works{{{NODE},task="sealing"}}': "1",
@@ -183,6 +184,11 @@ INCIDENTS: Final = (
         "Transaction ids run out",
         (("medconnect_database_xid_age|", "1900000000"),),
         frozenset({"TransactionIdsRunOut"}),
+    ),
+    Incident(
+        "An account reads the records of many patients",
+        (("medconnect_many_patients_read|", "1"),),
+        frozenset({"ManyPatientsRead"}),
     ),
     Incident(
         "Tokens are guessed",

@@ -32,6 +32,8 @@ _BUSY: Final = {
         "audit_seals",
         "rate_limit_buckets",
         "sign_in_counters",
+        "patient_reads",
+        "read_alerts",
     )
 }
 """Tables that change without a write, or with every sign-in, try or refusal."""

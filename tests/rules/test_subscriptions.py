@@ -11,6 +11,7 @@ import pytest
 from server.auth.entities import SignInOrigin
 from server.auth.events import (
     FactorChange,
+    ManyPatientsRead,
     OtpRequested,
     PasswordChanged,
     SecondFactorChanged,
@@ -62,6 +63,10 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (PasswordChanged(USER), (to_user(EmailKind.PASSWORD_CHANGED),)),
     (SecondFactorChanged(USER, FactorChange.ADDED), (to_user(EmailKind.SECOND_FACTOR, change="added"),)),
     (UnfamiliarSignIn(USER, SignInOrigin("curl", "192.0.2.1")), (NEW_SIGN_IN,)),
+    (
+        ManyPatientsRead(USER, 150, (USER,)),
+        (to_user(EmailKind.PATIENT_READS, reader_id=str(USER.id), patients="150"),),
+    ),
     (PrescriptionCreated(RX), (to_patient(EmailKind.PRESCRIPTION),)),
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(EmailKind.DISPENSED, log_id=str(LOG_ID)),)),
     (PrescriptionRejected(RX), (to_patient(EmailKind.REJECTED), TO_DOCTOR)),

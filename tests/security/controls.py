@@ -114,6 +114,8 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S111": "a claim is its pharmacy's: colleagues go on, former members do not, and one of them dispenses",
     "S124": "open claims and renewals of a pharmacist are bounded, also for parallel calls",
     "S160": "who registers with a patient's name is neither found by it nor treated before staff identify the person",
+    "S164": "the patients whose data staff are shown in an hour are bounded, also for parallel calls; at half of the "
+    "limit admins are told",
     "S125": "a claim ends with its pharmacist's account or membership, with its pharmacy, and by the patient or an "
     "administrator of the pharmacy",
     "S126": "history, log and receipts are the pharmacy's: members share them, former members see none",

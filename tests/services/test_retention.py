@@ -53,6 +53,8 @@ THINGS = (
     INSERT INTO rate_limit_buckets
     VALUES ('login', gen_random_uuid(), now() + CAST(:old AS interval) - interval '24 hours')
     """,
+    "INSERT INTO patient_reads VALUES (:user, :id, now() - CAST(:old AS interval))",
+    "INSERT INTO read_alerts VALUES (:id, :user, 150, now() - CAST(:old AS interval))",
     "INSERT INTO idempotency_keys VALUES (:user, 'X', 'k', 'h', 'r', now() - CAST(:old AS interval))",
     "UPDATE emails SET state = 'completed', finished_at = now() - CAST(:old AS interval) WHERE state = 'pending'",
     """
@@ -71,7 +73,9 @@ async def run(tx: Transaction, statement: str, **values: Any) -> None:
     await tx.connection.execute(known.bindparams(*typed), used)
 
 
+AFTER_AN_HOUR = {"counted patients"}
 AFTER_A_DAY = {
+    *AFTER_AN_HOUR,
     *("refresh tokens", "one-time codes", "sessions", "rate limits", "idempotency keys"),
     *("sign-in challenges", "unconfirmed second factors", "former email addresses"),
 }
@@ -87,7 +91,8 @@ async def lay_out(tx: Transaction, old: timedelta) -> None:
 @pytest.mark.parametrize(
     ("old", "deleted"),
     [
-        (timedelta(hours=23), set()),
+        (timedelta(minutes=59), set()),
+        (timedelta(hours=23), AFTER_AN_HOUR),
         (timedelta(hours=25), AFTER_A_DAY),
         (timedelta(days=31), set(PURGES)),
     ],

@@ -15,7 +15,10 @@ from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Code, DeclaredError, Internal
+from server.identity import Role
 
+STAFF: Final = frozenset({Role.DOCTOR, Role.PHARMACIST})
+"""The roles whose accounts may be shown the data of a limited number of patients in an hour."""
 RECORD_SECONDS: Final = 2.0
 """How long a refusal waits until it is recorded."""
 
@@ -44,16 +47,25 @@ class NotRecorded(Exception):
 
 
 class Audit(Interceptor):
-    """Sets the audit context, and records refusals in their own transaction after that of the call has ended."""
+    """Sets the audit context, and records refusals in their own transaction after that of the call has ended.
 
-    def __init__(self, work: UnitOfWork) -> None:
+    patients_per_hour: the most patients whose data an account of staff may be shown in an hour.
+    """
+
+    def __init__(self, work: UnitOfWork, patients_per_hour: int) -> None:
         self._work = work
+        self._patients_per_hour = patients_per_hour
         self._recording: set[asyncio.Task[None]] = set()
 
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Raises NotRecorded for a success without its record; errors raised inside pass through."""
         here = AuditContext(
-            call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller
+            call.method.full_name,
+            call.request_id,
+            call.host,
+            call.first("user-agent") or "",
+            call.caller,
+            self._patients_per_hour if call.caller is not None and call.caller.role in STAFF else None,
         )
         audit_context.enter(here)
         try:

@@ -41,12 +41,26 @@ _BINDS: Final = {
     for c in audit_records.c
     if c.name not in ("transaction_id", "occurred_at")
 }
-_INSERT: Final = insert(audit_records).inline().values(_BINDS)
+_READ_LIMIT: Final = bindparam("audit_read_limit", type_=Integer)
+
+
+def _counted(patients: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Returns the ids of the patients of a record, after the database has counted them for the caller's account.
+
+    Raises in the database PATIENTS_EXCEEDED (server/db/failures.py) if they are more than an hour allows.
+    """
+    return func.count_patient_reads(_BINDS["actor_id"], patients, _READ_LIMIT, type_=ARRAY(Uuid))
+
+
+_INSERT: Final = insert(audit_records).inline().values(_BINDS | {"patient_ids": _counted(_BINDS["patient_ids"])})
 
 AUDIT_COLUMNS: Final = ", ".join(_BINDS)
 """The columns that the service writes, in SQL."""
 _VALUES: Final = ", ".join(f":{bind.key}" for bind in _BINDS.values())
-AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({AUDIT_COLUMNS}) VALUES ({_VALUES}))"  # noqa: S608 - constants
+_COUNTED: Final = _VALUES.replace(
+    ":audit_patient_ids", "count_patient_reads(:audit_actor_id, :audit_patient_ids, :audit_read_limit)"
+)
+AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({AUDIT_COLUMNS}) VALUES ({_COUNTED}))"  # noqa: S608 - constants
 """CTE for the WITH of a textual statement, so that it writes a record as well; see `with_audit_binds`."""
 
 # The patients concerned by a refused call: only the database can resolve them, and only if the object exists.
@@ -63,7 +77,7 @@ _INSERT_REFUSED: Final = text(
 
 def with_audit_binds(statement: TextClause) -> TextClause:
     """Returns a statement that contains AUDIT_CTE, with typed parameters; `audit_params` supplies their values."""
-    return statement.bindparams(*_BINDS.values())
+    return statement.bindparams(*_BINDS.values(), _READ_LIMIT)
 
 
 def audited_row(rows: Select[Any], kind: str, *, object_id: str = "id", patient_id: str | None = None) -> Select[Any]:
@@ -72,7 +86,7 @@ def audited_row(rows: Select[Any], kind: str, *, object_id: str = "id", patient_
     kind: the kind of object that is read. object_id, patient_id: the columns of its id and of its patient's id.
     """
     found = rows.cte("found")
-    patients: ColumnElement[Any] = _no_ids() if patient_id is None else array([found.c[patient_id]])
+    patients: ColumnElement[Any] = _no_ids() if patient_id is None else _counted(array([found.c[patient_id]]))
     own = {"object_kind": literal(kind), "object_id": found.c[object_id], "patient_ids": patients}
     return _with_audit_insert(found, select(*_columns(own)).select_from(found))
 
@@ -87,7 +101,8 @@ def audited_page(page: Select[Any], kind: str, *, patient_id: str | None = None,
     patients: ColumnElement[Any] = _no_ids()
     if patient_id is not None:
         shown = select(found.c[patient_id]).limit(bindparam("limit", type_=Integer) - 1).subquery()
-        patients = func.coalesce(select(func.array_agg(shown.c[0].distinct())).scalar_subquery(), _no_ids())
+        listed = select(func.array_agg(shown.c[0].distinct())).scalar_subquery()
+        patients = _counted(func.coalesce(listed, _no_ids()))
     own = {"object_kind": literal(kind), "patient_ids": patients}
     record = select(*_columns(own))
     return _with_audit_insert(found, record if empty else record.where(exists(select(found))))
@@ -167,4 +182,5 @@ def audit_params(
         "audit_purpose": PURPOSES[acting.role] if acting else "",
         "audit_request_id": call.request_id,
         "audit_reason": reason,
+        "audit_read_limit": call.read_limit if outcome is Outcome.SUCCESS else None,
     }

@@ -9,6 +9,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Table,
@@ -67,6 +68,37 @@ audit_records = Table(
 """Audit records. They hold ids but no names or health data; permitted readers look those up.
 
 transaction_id: orders records so that no later commit can precede sealed ones.
+"""
+
+patient_reads = Table(
+    "patient_reads",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("patient_id", Uuid, primary_key=True),
+    timestamp_column("counted_at"),
+    Index("ix_patient_reads_counted_at", "counted_at"),
+)
+"""The patients whose data an account of staff has been shown, each counted for an hour from `counted_at` on.
+
+Written by the function `count_patient_reads`, which the statements that write audit records call.
+"""
+
+read_alerts = Table(
+    "read_alerts",
+    metadata,
+    uuid_pk(),
+    Column("account_id", Uuid, nullable=False),
+    Column("patients", Integer, nullable=False),
+    timestamp_column("raised_at", now=True),
+    Column("reported_at", DateTime(timezone=True)),
+    CheckConstraint("patients > 0", name="patients"),
+    Index("ix_read_alerts_account_id_raised_at", "account_id", "raised_at"),
+    Index("ix_read_alerts_raised_at", "raised_at"),
+    Index("ix_read_alerts_unreported", "raised_at", postgresql_where=text("reported_at IS NULL")),
+)
+"""Accounts that were shown the data of half as many patients as an hour allows; at most one row an hour each.
+
+reported_at: when admins were told.
 """
 
 audit_seals = Table(

@@ -30,6 +30,7 @@ _BACKLOG: Final = text(
         unsent.pending, unsent.oldest, unsent.processing, unsent.failed, workers.alive, workers.circuits_open,
         CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS oldest_transaction,
         CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) AS next_transaction,
+        (SELECT count(*) FROM read_alerts WHERE raised_at > now() - interval '1 hour') AS read_alerts,
         (SELECT max(age(datfrozenxid)) FROM pg_database) AS xid_age,
         (SELECT coalesce(CAST(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) AS bigint), 0)
          FROM pg_replication_slots WHERE slot_name = '{SLOT}') AS backup_behind,
@@ -86,6 +87,8 @@ class Backlog:
     """The id that the next transaction gets; equal to the oldest one while none is open."""
     xid_age: int
     """How many transaction ids the most aged database has used since its last freeze; 2 ** 31 would stop it."""
+    read_alerts: int
+    """Accounts that were shown the data of half as many patients as an hour allows, within the last hour."""
     backup_behind: int | None
     """How many bytes of write-ahead log are not in the backup folder; None without a backup folder."""
     backup_stopped: bool
@@ -114,6 +117,7 @@ class BacklogRepository:
             oldest_transaction=row["oldest_transaction"],
             next_transaction=row["next_transaction"],
             xid_age=row["xid_age"],
+            read_alerts=row["read_alerts"],
             backup_behind=row["backup_behind"],
             backup_stopped=bool(row["backup_stopped"]),
         )

@@ -86,6 +86,18 @@ PURGES: Final[Mapping[str, str]] = {
             ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
         """,
+    "counted patients": """
+        DELETE FROM patient_reads WHERE (account_id, patient_id) IN (
+            SELECT account_id, patient_id FROM patient_reads WHERE counted_at < now() - interval '1 hour'
+            ORDER BY counted_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+        )
+        """,
+    "alerts about reads": """
+        DELETE FROM read_alerts WHERE id IN (
+            SELECT id FROM read_alerts WHERE raised_at < now() - interval '30 days'
+            ORDER BY raised_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+        )
+        """,
     "unconfirmed accounts": """
         SELECT delete_unconfirmed_accounts(interval '{unconfirmed} s', {at_once})
         """,

@@ -172,6 +172,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The organisation was closed and cannot be changed."""
     ERROR_REASON_PATIENT_NOT_IDENTIFIED: _ErrorReason.ValueType  # 65
     """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
+    ERROR_REASON_PATIENT_READ_LIMIT: _ErrorReason.ValueType  # 74
+    """The account has been shown the data of as many patients as an hour allows; `RetryInfo` states when it can be shown
+    that of another one, over REST `retry-after`. Patients counted within the hour can still be read.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -318,6 +322,10 @@ ERROR_REASON_ORGANISATION_CLOSED: ErrorReason.ValueType  # 64
 """The organisation was closed and cannot be changed."""
 ERROR_REASON_PATIENT_NOT_IDENTIFIED: ErrorReason.ValueType  # 65
 """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
+ERROR_REASON_PATIENT_READ_LIMIT: ErrorReason.ValueType  # 74
+"""The account has been shown the data of as many patients as an hour allows; `RetryInfo` states when it can be shown
+that of another one, over REST `retry-after`. Patients counted within the hour can still be read.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -92,6 +92,8 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """A prescription was suspended."""
     EMAIL_KIND_NEW_SIGN_IN: _EmailKind.ValueType  # 46
     """A session was opened from a device or network that the account had not used recently."""
+    EMAIL_KIND_PATIENT_READS: _EmailKind.ValueType  # 50
+    """An account of staff was shown the data of many patients within an hour; sent to the admins."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """The kind of an email: the event that it is about."""
@@ -132,6 +134,8 @@ EMAIL_KIND_SUSPENDED: EmailKind.ValueType  # 30
 """A prescription was suspended."""
 EMAIL_KIND_NEW_SIGN_IN: EmailKind.ValueType  # 46
 """A session was opened from a device or network that the account had not used recently."""
+EMAIL_KIND_PATIENT_READS: EmailKind.ValueType  # 50
+"""An account of staff was shown the data of many patients within an hour; sent to the admins."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final
