@@ -77,6 +77,18 @@ def test_a_prescription_by_commands_alone(terminal: Terminal, number: str) -> No
     assert (error["reason"], error["metadata"]["state"]) == ("PRESCRIPTION_DISPENSED", "dispensed")
 
 
+def test_administrator_ends_a_colleagues_claim(actors: Actors, number: str, tmp_path: Path) -> None:
+    colleague, administrator = (actors.new_pharmacist("Quay 8") for _ in range(2))
+    actors.make_administrator(administrator, actors.organisation_of(administrator))
+    one, other = (Terminal(actors.instance.grpc, tmp_path / name) for name in ("one", "other"))
+    for terminal, actor in ((one, colleague), (other, administrator)):
+        terminal.json(f"sign-in --email {actor.email} --password-stdin", PASSWORD + "\n")
+    one.json(f"scan {number}")
+    claimed = one.json(f"claim {number}")["prescription"]["id"]
+    assert one.refused(f"end-claim {claimed}", Exit.REFUSED)["reason"] == "RESOURCE_NOT_FOUND"
+    assert other.json(f"end-claim {number}") == {"prescriptionId": claimed, "status": "scanned"}
+
+
 def test_a_refused_dispense_leaves_no_claim_behind(terminal: Terminal, number: str) -> None:
     assert terminal.refused(f"dispense {number} --line 1:21:1:B:12/2031", Exit.REFUSED)["reason"] == "VALIDATION_FAILED"
     assert terminal.json(f"scan {number}")[0]["prescription"]["status"] == "scanned"

@@ -172,6 +172,15 @@ def release(context: typer.Context, prescription: Prescription, key: Key = None,
 
 
 @app.command()
+def end_claim(context: typer.Context, prescription: Prescription, key: Key = None, as_json: AsJson = False) -> None:
+    """End a colleague's claim; for administrators of the pharmacy."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        named = prescription if key is not None else _id(desk, prescription)
+        ended = desk.call("Ending", lambda: desk.client.pharmacy.end_claim(named, idempotency_key=key))
+        desk.answer(ended, screens.good("Claim ended."))
+
+
+@app.command()
 def dispense(
     context: typer.Context,
     prescription: Prescription,
