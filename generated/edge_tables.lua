@@ -47,6 +47,7 @@ return {
     },
     ["medconnect.clinical.v1.PrescriptionStatus"] = {
       PRESCRIPTION_STATUS_CANCELLED = "cancelled",
+      PRESCRIPTION_STATUS_CLOSED = "closed",
       PRESCRIPTION_STATUS_DISPENSED = "dispensed",
       PRESCRIPTION_STATUS_EXPIRED = "expired",
       PRESCRIPTION_STATUS_PARTIALLY_DISPENSED = "partially_dispensed",
@@ -77,6 +78,7 @@ return {
     ["medconnect.events.v1.EmailKind"] = {
       EMAIL_KIND_ADDRESS_TAKEN = "address_taken",
       EMAIL_KIND_CANCELLED = "cancelled",
+      EMAIL_KIND_CLOSED = "closed",
       EMAIL_KIND_DISPENSED = "dispensed",
       EMAIL_KIND_EMAIL_CHANGE = "email_change",
       EMAIL_KIND_EMAIL_CODE = "email_code",
@@ -158,6 +160,7 @@ return {
       AUDIT_EVENT_PATIENT_UPDATED = "patient_updated",
       AUDIT_EVENT_PRESCRIPTIONS_LISTED = "prescriptions_listed",
       AUDIT_EVENT_PRESCRIPTION_CANCELLED = "prescription_cancelled",
+      AUDIT_EVENT_PRESCRIPTION_CLOSED = "prescription_closed",
       AUDIT_EVENT_PRESCRIPTION_CREATED = "prescription_created",
       AUDIT_EVENT_PRESCRIPTION_DISPENSED = "prescription_dispensed",
       AUDIT_EVENT_PRESCRIPTION_LOG_READ = "prescription_log_read",
@@ -196,6 +199,7 @@ return {
     },
     ["medconnect.options.v1.Role"] = {ROLE_ADMIN = "admin", ROLE_DOCTOR = "doctor", ROLE_PATIENT = "patient", ROLE_PHARMACIST = "pharmacist", ROLE_UNSPECIFIED = "unspecified"},
     ["medconnect.pharmacy.v1.PharmacyAction"] = {
+      PHARMACY_ACTION_CLOSE = "close",
       PHARMACY_ACTION_DISPENSE = "dispense",
       PHARMACY_ACTION_END_CLAIM = "end_claim",
       PHARMACY_ACTION_LOOKUP = "lookup",
@@ -292,6 +296,7 @@ return {
       phone = true,
       version = true,
     },
+    ["medconnect.pharmacy.v1.ClosePrescriptionRequest"] = {prescriptionId = true, reason = true},
     ["medconnect.pharmacy.v1.DispensePrescriptionRequest"] = {
       items = {
         batchNumber = true,
@@ -497,6 +502,13 @@ return {
       method = "POST",
       path = "/api/v1/pharmacy/reject/*",
       request = "medconnect.pharmacy.v1.RejectPrescriptionRequest",
+      takes_body = true,
+    },
+    {
+      in_path = {prescriptionId = true, prescription_id = true},
+      method = "POST",
+      path = "/api/v1/pharmacy/close/*",
+      request = "medconnect.pharmacy.v1.ClosePrescriptionRequest",
       takes_body = true,
     },
     {

@@ -118,6 +118,7 @@ class AuditEvent(StrEnum):
     MEMBERSHIP_ENDED = "membership_ended", Action.UPDATE
     ORGANISATION_CHOSEN = "organisation_chosen", Action.EXECUTE
     ORGANISATION_READ = "organisation_read", Action.READ
+    PRESCRIPTION_CLOSED = "prescription_closed", Action.UPDATE
 
 
 REPLAYED: Final = "idempotent-replayed"

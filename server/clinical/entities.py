@@ -31,6 +31,8 @@ class PrescriptionStatus(StrEnum):
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    CLOSED = "closed"
+    """A part is dispensed, and a pharmacy has closed the rest."""
 
 
 class PatientEmailStatus(StrEnum):

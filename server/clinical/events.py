@@ -53,6 +53,13 @@ class PrescriptionRejected(PrescriptionEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PrescriptionClosed(PrescriptionEvent):
+    """A pharmacy closed the rest of a partly dispensed prescription."""
+
+    type = EventType.PRESCRIPTION_CLOSED
+
+
+@dataclass(frozen=True, slots=True)
 class PrescriptionSuspended(PrescriptionEvent):
     """The doctor's licence was withdrawn or the account stolen."""
 

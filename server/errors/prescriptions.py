@@ -59,6 +59,13 @@ class PrescriptionExpired(FailedPrecondition):
     message = "The prescription has expired."
 
 
+class PrescriptionClosed(FailedPrecondition):
+    """A pharmacist has closed the rest of the prescription. Metadata: `state`, `changed_at`."""
+
+    reason = Reason.PRESCRIPTION_CLOSED
+    message = "A pharmacy has closed the rest of the prescription."
+
+
 class PrescriptionSuspended(FailedPrecondition):
     """Its doctor's licence was withdrawn or the account stolen. Metadata: `state`, `suspended_at`."""
 

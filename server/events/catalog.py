@@ -14,6 +14,7 @@ class EventType(StrEnum):
     PRESCRIPTION_CREATED = "prescription.created"
     PRESCRIPTION_DISPENSED = "prescription.dispensed"
     PRESCRIPTION_REJECTED = "prescription.rejected"
+    PRESCRIPTION_CLOSED = "prescription.closed"
     PRESCRIPTION_CANCELLED = "prescription.cancelled"
     PRESCRIPTION_SUSPENDED = "prescription.suspended"
     PRESCRIPTION_RESUMED = "prescription.resumed"

@@ -82,7 +82,7 @@ class EmailComposer:
         match mail.kind:
             case EmailKind.PRESCRIPTION:
                 contents, picture = self._of_new_prescription(mail, recipient, records)
-            case EmailKind.DISPENSED | EmailKind.REJECTED | EmailKind.CANCELLED | EmailKind.SUSPENDED:
+            case kind if kind in OF_PRESCRIPTIONS:
                 contents = self._of_prescription(mail, recipient, records)
             case EmailKind.TEST:
                 data = json.loads(mail.details["data"])

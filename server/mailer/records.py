@@ -19,7 +19,14 @@ from server.outbox.entities import EmailKind
 T = TypeVar("T")
 
 OF_PRESCRIPTIONS: Final = frozenset(
-    {EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED, EmailKind.SUSPENDED}
+    {
+        EmailKind.PRESCRIPTION,
+        EmailKind.DISPENSED,
+        EmailKind.REJECTED,
+        EmailKind.CLOSED,
+        EmailKind.CANCELLED,
+        EmailKind.SUSPENDED,
+    }
 )
 """The kinds of email that name a prescription."""
 

@@ -24,6 +24,7 @@ ENDED: Final = frozenset(
         PrescriptionStatus.REJECTED,
         PrescriptionStatus.CANCELLED,
         PrescriptionStatus.EXPIRED,
+        PrescriptionStatus.CLOSED,
     }
 )
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -164,6 +165,7 @@ SUBJECTS: Final = {
     EmailKind.PRESCRIPTION: "Your prescription",
     EmailKind.DISPENSED: "Medicines dispensed for prescription",
     EmailKind.REJECTED: "A pharmacy rejected prescription",
+    EmailKind.CLOSED: "A pharmacy closed the rest of prescription",
     EmailKind.CANCELLED: "Your doctor cancelled prescription",
     EmailKind.SUSPENDED: "Pharmacies cannot dispense prescription",
     EmailKind.PASSWORD_RESET: "Your code for a new MedConnect password",

@@ -14,6 +14,7 @@ from server.auth.events import (
 from server.clinical.entities import PatientEmailStatus, Prescription
 from server.clinical.events import (
     PrescriptionCancelled,
+    PrescriptionClosed,
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
@@ -43,6 +44,8 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
             return _to_patient(EmailKind.DISPENSED, prescription, log_id=str(log_id))
         case PrescriptionRejected(prescription):
             return (*_to_patient(EmailKind.REJECTED, prescription), _to_doctor(EmailKind.REJECTED, prescription))
+        case PrescriptionClosed(prescription):
+            return (*_to_patient(EmailKind.CLOSED, prescription), _to_doctor(EmailKind.CLOSED, prescription))
         case PrescriptionCancelled(prescription):
             return _to_patient(EmailKind.CANCELLED, prescription)
         case PrescriptionSuspended(prescription):

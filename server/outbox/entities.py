@@ -19,6 +19,8 @@ class EmailKind(StrEnum):
     """Sent to the patient; `details["log_id"]` names the entry of the pharmacy's log."""
     REJECTED = "rejected"
     """Sent to the patient and, separately, to the doctor."""
+    CLOSED = "closed"
+    """Sent to the patient and, separately, to the doctor."""
     CANCELLED = "cancelled"
     """Sent to the patient."""
     SUSPENDED = "suspended"

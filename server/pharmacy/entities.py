@@ -22,6 +22,7 @@ class PharmacyAction(StrEnum):
     REJECT = "reject"
     RELEASE = "release"
     END_CLAIM = "end_claim"
+    CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,8 @@ class Receipt:
     status: PrescriptionStatus
     lines: tuple[DispensedLine, ...]
     currency: str
+    closing_reason: str = ""
+    """The reason why the rest was closed; empty in every other state."""
 
     @property
     def total_amount(self) -> Decimal:

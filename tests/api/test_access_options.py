@@ -128,7 +128,7 @@ class TestEachMethod:
             "pharmacy",
             {
                 *("ValidatePrescription", "DispensePrescription", "RejectPrescription", "ReleasePrescription"),
-                "EndClaim",
+                *("ClosePrescription", "EndClaim"),
             },
         ),
         ("email", {"SendPrescriptionEmail"}),

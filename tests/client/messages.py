@@ -33,6 +33,7 @@ DISPENSED = pharmacy_service_pb2.DispensePrescriptionResponse(
     prescription=PRESCRIPTION, total_amount="24.40", currency="USD"
 )
 RELEASED = pharmacy_service_pb2.ReleasePrescriptionResponse(prescription=PRESCRIPTION)
+CLOSED = pharmacy_service_pb2.ClosePrescriptionResponse(prescription=PRESCRIPTION)
 REJECTED = pharmacy_service_pb2.RejectPrescriptionResponse(prescription=PRESCRIPTION)
 USER = user_pb2.User(id="u1", email="p@example.org", role=access_pb2.ROLE_PHARMACIST)
 

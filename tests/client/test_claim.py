@@ -7,7 +7,7 @@ import grpc
 import pytest
 from medconnect_client import AsyncClient, DispenseLine, errors
 
-from tests.client.messages import DISPENSED, REJECTED, RELEASED, VALIDATED, signed_in
+from tests.client.messages import CLOSED, DISPENSED, REJECTED, RELEASED, VALIDATED, signed_in
 from tests.fixtures.scripted_service import ScriptedService, refusal
 
 LINES = [DispenseLine("i1", 20, Decimal("1.22"), "B-1", date(2031, 12, 31))]
@@ -39,6 +39,13 @@ async def test_a_rejected_claim_is_not_given_back(pharmacist: AsyncClient, scrip
     async with pharmacist.pharmacy.claim("p1") as claim:
         await claim.reject("forged")
     assert steps(scripted) == ["Validate", "Reject"]
+
+
+async def test_a_closed_claim_is_not_given_back(pharmacist: AsyncClient, scripted: ScriptedService) -> None:
+    scripted.answer(VALIDATED, CLOSED)
+    async with pharmacist.pharmacy.claim("p1") as claim:
+        await claim.close("not available")
+    assert steps(scripted) == ["Validate", "Close"]
 
 
 async def test_any_other_claim_is(pharmacist: AsyncClient, scripted: ScriptedService) -> None:

@@ -99,6 +99,14 @@ def test_a_rejected_prescription(terminal: Terminal, number: str) -> None:
     assert terminal.json(f"reject {number} 'The dose is unusual.'")["status"] == "rejected"
 
 
+def test_the_rest_of_a_prescription_is_closed(terminal: Terminal, number: str) -> None:
+    done = terminal.json(f"dispense {number} --line 1:12:0.85:B-1:12/2031")["prescription"]
+    assert terminal.json(f"close {number} 'Not available.'")["status"] == "closed"
+    assert terminal.json(f"receipt {done['id']}")["closingReason"] == "Not available."
+    assert "The rest was closed: Not available." in terminal.run(f"receipt {done['id']}").output
+    assert terminal.refused(f"scan {number}", Exit.REFUSED)["reason"] == "PRESCRIPTION_CLOSED"
+
+
 def test_what_people_see_fits_into_80_columns(terminal: Terminal, number: str) -> None:
     for command in (f"scan {number}", f"claim {number}", "history", f"log {number}", "status", "sessions", "--help"):
         result = terminal.run(command)

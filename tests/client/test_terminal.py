@@ -116,6 +116,26 @@ def test_the_whole_story(screen: Screen, actors: Actors, tmp_path: Path) -> None
     assert [line for line in lines if _width(line) > COLUMNS] == []
 
 
+def test_the_rest_is_closed_with_a_reason(screen: Screen, actors: Actors) -> None:
+    pharmacist = actors.new_pharmacist()
+    prescription = actors.prescribe(actors.new_patient().patient_id, 5)
+    _sign_in(screen, pharmacist.email)
+    screen.type(prescription.prescription_number)
+    screen.see("reject", MENU)
+    screen.type("c")
+    screen.see("do not close): ")
+    screen.type("Not available.")
+    screen.see("does not allow", MENU)
+    screen.type("d")
+    _dispense(screen, {"Medicine 0": ("2,5", "B-1", "12/2031", "1")})
+    screen.type("y")
+    screen.see("Dispensed for 2.50 USD", "close the rest", MENU)
+    screen.type("c")
+    screen.see("do not close): ")
+    screen.type("Not available.")
+    screen.see("Closed. The patient and the doctor are notified.", MAIN)
+
+
 def test_a_code_scanned_over_a_prescription_gives_its_claim_back(screen: Screen, actors: Actors) -> None:
     pharmacist, patient = actors.new_pharmacist(), actors.new_patient()
     first, second = (actors.prescribe(patient.patient_id) for _ in range(2))

@@ -120,6 +120,7 @@ def assert_receipt(counter: Counter) -> None:
             ],
             "totalAmount": "22.00",
             "currency": "USD",
+            "closingReason": "",
         }
 
 

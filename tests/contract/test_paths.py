@@ -84,6 +84,7 @@ PATHS: Final = {
     "ValidatePrescription": "POST /pharmacy/validate/{prescription_id}",
     "DispensePrescription": "POST /pharmacy/dispense/{prescription_id}",
     "RejectPrescription": "POST /pharmacy/reject/{prescription_id}",
+    "ClosePrescription": "POST /pharmacy/close/{prescription_id}",
     "ReleasePrescription": "POST /pharmacy/release/{prescription_id}",
     "EndClaim": "POST /pharmacy/end-claim/{prescription_id}",
     "ListDispensingHistory": "GET /pharmacy/history",

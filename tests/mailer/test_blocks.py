@@ -29,6 +29,7 @@ def with_reason(prescription: Prescription) -> Prescription:
 PLACES: Final[dict[EmailKind, tuple[Callable[[Prescription], Prescription], int]]] = {
     EmailKind.PRESCRIPTION: (with_instructions, 5),
     EmailKind.REJECTED: (with_reason, 17),
+    EmailKind.CLOSED: (with_reason, 17),
     EmailKind.CANCELLED: (with_reason, 17),
 }
 """The function that sets such a text, and how far its lines are indented, for each kind of email."""

@@ -38,6 +38,7 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
     EmailKind.PRESCRIPTION: (("Valid until", PRESCRIPTION_ENDS), ("You can use it until", CODE_ENDS)),
     EmailKind.DISPENSED: AFTER_A_PART,
     EmailKind.REJECTED: WHEN_IT_CHANGED,
+    EmailKind.CLOSED: WHEN_IT_CHANGED,
     EmailKind.CANCELLED: WHEN_IT_CHANGED,
     EmailKind.SUSPENDED: (),
     EmailKind.PASSWORD_RESET: ONE_TIME_CODE,

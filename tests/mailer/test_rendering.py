@@ -120,13 +120,31 @@ If the patient still needs the medicines, write a new prescription.
 """
 
 
+CLOSED_TEXT = """\
+Hello Ana Costa,
+
+A pharmacy has closed the rest of a prescription that you wrote.
+A part of it was dispensed. The rest cannot be dispensed, and its QR code no
+longer works.
+
+  Prescription:  RX-20261126-7K3M9QTD
+  Patient:       Maria da Silva
+  When:          26 November 2026, 10:30 UTC
+  Reason:        Wrong dose of Amoxicillin
+
+If the patient still needs the rest, write a new prescription.
+"""
+
+
 def test_text_part_is_complete() -> None:
     doctor = replace(DOCTOR_USER, status=UserStatus.UNVERIFIED)
     to_doctor = replace(contents_of(EmailKind.REJECTED), recipient=DOCTOR_USER)
+    closed = replace(contents_of(EmailKind.CLOSED), recipient=DOCTOR_USER)
     assert FULL.write(EmailKind.PRESCRIPTION, prescription_contents()).text == PRESCRIPTION_TEXT + FOOTER
     assert FULL.write(EmailKind.WELCOME, TemplateData(doctor, invited=True)).text == INVITATION_TEXT + FOOTER
     assert FULL.write(EmailKind.DISPENSED, contents_of(EmailKind.DISPENSED)).text == DISPENSED_TEXT + FOOTER
     assert FULL.write(EmailKind.REJECTED, to_doctor).text == REJECTED_TEXT + FOOTER
+    assert FULL.write(EmailKind.CLOSED, closed).text == CLOSED_TEXT + FOOTER
 
 
 @cells("kind", EmailKind)
@@ -213,7 +231,7 @@ def test_times_are_in_the_hospitals_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [s for s in PrescriptionStatus if s.value in ("dispensed", "rejected", "cancelled", "expired")]
+    "status", [s for s in PrescriptionStatus if s.value in ("dispensed", "rejected", "cancelled", "expired", "closed")]
 )
 def test_email_of_ended_prescription_has_no_code_and_states_why(status: PrescriptionStatus) -> None:
     ended = replace(PRESCRIPTION, status=status)

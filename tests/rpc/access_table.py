@@ -139,6 +139,8 @@ DispensePrescription   held       U  P  P  P  P  P  V  +  +  F  P  U
 RejectPrescription     open       U  P  P  P  P  P  V  N  N  N  P  U
 RejectPrescription     scanned    U  P  P  P  P  P  V  +  N  N  P  U
 RejectPrescription     contested  U  P  P  P  P  P  V  +  +  F  P  U
+ClosePrescription      open       U  P  P  P  P  P  V  N  N  N  P  U
+ClosePrescription      held       U  P  P  P  P  P  V  +  +  F  P  U
 ReleasePrescription    open       U  P  P  P  P  P  V  N  N  N  P  U
 ReleasePrescription    held       U  P  P  P  P  P  V  +  +  F  P  U
 EndClaim               open       U  S  N  P  P  P  V  N  N  N  P  U
@@ -175,6 +177,8 @@ DispensePrescription   held       +  R
 RejectPrescription     open       N  R
 RejectPrescription     scanned    N  R
 RejectPrescription     contested  +  R
+ClosePrescription      open       N  R
+ClosePrescription      held       +  R
 ReleasePrescription    open       N  R
 ReleasePrescription    held       +  R
 EndClaim               open       N  R

@@ -155,6 +155,11 @@ class PrescriptionStates:
         request = pharmacy.RejectPrescriptionRequest(prescription_id=specimen.id, reason="not legible")
         self.act("RejectPrescription", request, self._caller)
 
+    def _closed(self, specimen: Specimen) -> None:
+        self._part_dispensed(specimen)
+        request = pharmacy.ClosePrescriptionRequest(prescription_id=specimen.id, reason="not available")
+        self.act("ClosePrescription", request, self._caller)
+
     def _cancelled(self, specimen: Specimen) -> None:
         self.see(specimen)
         request = clinical.CancelPrescriptionRequest(prescription_id=specimen.id, reason="written twice")

@@ -216,6 +216,13 @@ def _dispensing(world: World, quantity: Mapping[str, Any]) -> pharmacy.DispenseP
     return request
 
 
+def _begun(world: World) -> str:
+    """Returns the id of a prescription of which the pharmacist has dispensed a part."""
+    request = _dispensing(world, {"quantity": 1})
+    world.actors.pharmacy.DispensePrescription(request, metadata=world.actors.pharmacist.metadata)
+    return request.prescription_id
+
+
 def _updates_of_record(world: World) -> tuple[Message, ...]:
     update = clinical.UpdatePatientRequest
     email = new_email()
@@ -311,6 +318,9 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "DispensePrescription": lambda w: Sound(w.actors.pharmacist, _dispensings(w)),
     "RejectPrescription": lambda w: Sound(
         w.actors.pharmacist, (pharmacy.RejectPrescriptionRequest(prescription_id=w.scanned(), reason="wrong dose"),)
+    ),
+    "ClosePrescription": lambda w: Sound(
+        w.actors.pharmacist, (pharmacy.ClosePrescriptionRequest(prescription_id=_begun(w), reason="not available"),)
     ),
     "ReleasePrescription": lambda w: Sound(
         w.actors.pharmacist, (pharmacy.ReleasePrescriptionRequest(prescription_id=w.held().id),)

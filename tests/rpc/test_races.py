@@ -245,6 +245,30 @@ async def test_concurrent_final_actions_have_one_consistent_result(
         assert books.count(notices, written.id) == [end] * (2 if end == "rejected" else 1)
 
 
+async def test_of_all_who_close_the_rest_at_once_one_succeeds(
+    actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+) -> None:
+    """Either the rest is dispensed or it is closed; the receipts and the emails agree."""
+    for seed in range(rounds):
+        written = actors.prescribe(patient.patient_id, 10)
+        actors.claim(written.id, pharmacist)
+        assert over_rest(actors, RPCS["DispensePrescription"], dispense(written, pharmacist, 4).request, pharmacist).ok
+        actors.claim(written.id, pharmacist)
+        request = pharmacy.ClosePrescriptionRequest(prescription_id=written.id, reason="not available")
+        calls = [Call(RPCS["ClosePrescription"], request, pharmacist), dispense(written, pharmacist, 6)] * 8
+        random.Random(seed).shuffle(calls)
+
+        outcomes = await race(actors, calls)
+        (winner,) = [outcome for outcome in outcomes if outcome.answer.ok]
+        assert {polite(outcome.answer) for outcome in outcomes if outcome is not winner} <= POLITE
+
+        closed = winner.call.rpc.name == "ClosePrescription"
+        assert books.states(written, patient, pharmacist) == {"closed" if closed else "dispensed"}
+        assert books.dispensed_totals(written.id) == ((4, 4) if closed else (10, 10))
+        notices = "SELECT count(*) FROM emails WHERE prescription_id = :id AND kind = 'closed'"
+        assert books.count(notices, written.id) == (2 if closed else 0)
+
+
 async def test_of_all_who_validate_at_once_one_holds_the_claim(
     actors: Actors, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:

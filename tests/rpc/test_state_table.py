@@ -20,27 +20,28 @@ from tests.rpc.methods import RPCS
 from tests.rpc.prescription_states import PRESCRIBED, PrescriptionStates, Specimen
 
 TABLE: Final = """
-situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   email    resume
-pending              pending    scanned   scanned   scanned   no        no        no        no        no        cancelled =         =        no
-scanned              scanned    =         =         =         validated no        no        rejected  no        cancelled =         =        no
-held                 validated  =         =         =         =         dispensed partially rejected  scanned   held      =         =        no
-held_after_part      validated  =         =         =         =         dispensed partially no        partially held      =         =        no
-held_by_other        validated  =         =         =         other     other     other     other     other     held      =         =        no
-part_dispensed       partially  =         =         =         validated no        no        no        no        cancelled =         =        no
-dispensed            dispensed  final     final     none      final     final     final     final     final     final     final     final    final
-rejected             rejected   final     final     none      final     final     final     final     final     final     final     final    final
-cancelled            cancelled  final     final     none      final     final     final     final     final     final     final     final    final
-expired              expired    final     final     none      final     final     final     final     final     final     final     final    final
-lease_over           scanned    =         =         =         validated no        no        rejected  no        cancelled =         =        no
-lease_of_other_over  scanned    =         =         =         validated no        no        rejected  no        cancelled =         =        no
-lease_after_part     partially  =         =         =         validated no        no        no        no        cancelled =         =        no
-old_pending          expired    final     final     none      final     final     final     final     final     final     final     final    final
-old_scanned          expired    final     final     none      final     final     final     final     final     final     final     final    final
-old_part_dispensed   expired    final     final     none      final     final     final     final     final     final     final     final    final
-old_lease_over       expired    final     final     none      final     final     final     final     final     final     final     final    final
-old_held             validated  code      =         =         =         dispensed expired   rejected  expired   held      =         =        no
-suspended            scanned    susp      susp      none      susp      susp      susp      susp      susp      cancelled susp      susp      =
-old_suspended        expired    final     final     none      final     final     final     final     final     final     final     final     final
+situation            state     scan      number    patient   validate  all       part      reject    release   cancel    reissue   email     resume    close
+pending              pending   scanned   scanned   scanned   no        no        no        no        no        cancelled =         =         no        no
+scanned              scanned   =         =         =         validated no        no        rejected  no        cancelled =         =         no        no
+held                 validated =         =         =         =         dispensed partially rejected  scanned   held      =         =         no        no
+held_after_part      validated =         =         =         =         dispensed partially no        partially held      =         =         no        closed
+held_by_other        validated =         =         =         other     other     other     other     other     held      =         =         no        other
+part_dispensed       partially =         =         =         validated no        no        no        no        cancelled =         =         no        closed
+dispensed            dispensed final     final     none      final     final     final     final     final     final     final     final     final     final
+rejected             rejected  final     final     none      final     final     final     final     final     final     final     final     final     final
+cancelled            cancelled final     final     none      final     final     final     final     final     final     final     final     final     final
+expired              expired   final     final     none      final     final     final     final     final     final     final     final     final     final
+closed               closed    final     final     none      final     final     final     final     final     final     final     final     final     final
+lease_over           scanned   =         =         =         validated no        no        rejected  no        cancelled =         =         no        no
+lease_of_other_over  scanned   =         =         =         validated no        no        rejected  no        cancelled =         =         no        no
+lease_after_part     partially =         =         =         validated no        no        no        no        cancelled =         =         no        closed
+old_pending          expired   final     final     none      final     final     final     final     final     final     final     final     final     final
+old_scanned          expired   final     final     none      final     final     final     final     final     final     final     final     final     final
+old_part_dispensed   expired   final     final     none      final     final     final     final     final     final     final     final     final     final
+old_lease_over       expired   final     final     none      final     final     final     final     final     final     final     final     final     final
+old_held             validated code      =         =         =         dispensed expired   rejected  expired   held      =         =         no        no
+suspended            scanned   susp      susp      none      susp      susp      susp      susp      susp      cancelled susp      susp      =         susp
+old_suspended        expired   final     final     none      final     final     final     final     final     final     final     final     final     final
 """  # noqa: E501 - a table
 """The results when the caller, a pharmacist who has seen it, or its doctor acts on a prescription.
 
@@ -126,6 +127,10 @@ ACTS: Final[Mapping[str, Act]] = {
     "reissue": lambda it, _: ("ReissueQrCode", clinical.ReissueQrCodeRequest(prescription_id=it.id)),
     "email": lambda it, _: ("SendPrescriptionEmail", clinical.SendPrescriptionEmailRequest(prescription_id=it.id)),
     "resume": lambda it, _: ("ResumePrescription", suspension.ResumePrescriptionRequest(prescription_id=it.id)),
+    "close": lambda it, _: (
+        "ClosePrescription",
+        pharmacy.ClosePrescriptionRequest(prescription_id=it.id, reason="not available"),
+    ),
 }
 BY_DOCTOR: Final = frozenset({"cancel", "reissue", "email"})
 
@@ -201,7 +206,7 @@ def shown_state(answer: Answer, otherwise: str) -> str:
     return str(shown["status"]) if shown else otherwise
 
 
-@cells("action", ["validate", "all", "reject", "release"])
+@cells("action", ["validate", "all", "reject", "release", "close"])
 @cells("situation", ["pending", "scanned", "part_dispensed", "lease_over", "dispensed", "old_scanned"])
 def test_unscanned_prescription_does_not_exist_for_pharmacist(
     prescription_states: PrescriptionStates, actors: Actors, stranger: Actor, situation: str, action: str

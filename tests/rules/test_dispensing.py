@@ -14,6 +14,7 @@ from server.errors import (
     ClaimedByOther,
     DeclaredError,
     PrescriptionCancelled,
+    PrescriptionClosed,
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionInState,
@@ -70,6 +71,7 @@ ACTIONS: dict[str, Callable[[Prescription, Caller], PrescriptionStatus]] = {
     "dispense some": _dispense_some,
     "reject": dispensing.reject,
     "release": claims.release,
+    "close": dispensing.close,
 }
 
 STATES: dict[str, Prescription] = {
@@ -82,28 +84,30 @@ STATES: dict[str, Prescription] = {
     "rejected": a_prescription(status=S.REJECTED),
     "cancelled": a_prescription(status=S.CANCELLED),
     "expired": a_prescription(status=S.EXPIRED),
+    "closed": partly_dispensed(a_prescription(status=S.CLOSED)),
 }
 
 REFUSED = PrescriptionInState
 TAKEN = ClaimedByOther
 TABLE: dict[str, tuple[Outcome, ...]] = {
-    # Columns: scan, validate, dispense all, dispense some, reject, release.
-    "pending": (S.SCANNED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "scanned": (S.SCANNED, S.VALIDATED, REFUSED, REFUSED, S.REJECTED, REFUSED),
-    "validated": (S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, S.REJECTED, S.SCANNED),
+    # Columns: scan, validate, dispense all, dispense some, reject, release, close.
+    "pending": (S.SCANNED, *(REFUSED,) * 6),
+    "scanned": (S.SCANNED, S.VALIDATED, REFUSED, REFUSED, S.REJECTED, REFUSED, REFUSED),
+    "validated": (S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, S.REJECTED, S.SCANNED, REFUSED),
     "validated again": (
-        S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, REFUSED, S.PARTIALLY_DISPENSED
+        S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, REFUSED, S.PARTIALLY_DISPENSED, S.CLOSED
     ),
-    "partially dispensed": (S.PARTIALLY_DISPENSED, S.VALIDATED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "dispensed": (PrescriptionDispensed,) * 6,
-    "rejected": (PrescriptionRejected,) * 6,
-    "cancelled": (PrescriptionCancelled,) * 6,
-    "expired": (PrescriptionExpired,) * 6,
+    "partially dispensed": (S.PARTIALLY_DISPENSED, S.VALIDATED, REFUSED, REFUSED, REFUSED, REFUSED, S.CLOSED),
+    "dispensed": (PrescriptionDispensed,) * 7,
+    "rejected": (PrescriptionRejected,) * 7,
+    "cancelled": (PrescriptionCancelled,) * 7,
+    "expired": (PrescriptionExpired,) * 7,
+    "closed": (PrescriptionClosed,) * 7,
 }  # fmt: skip
 TABLE_OF_OTHERS: dict[str, tuple[Outcome, ...]] = {
     **TABLE,
-    "validated": (S.VALIDATED, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
-    "validated again": (S.VALIDATED, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
+    "validated": (S.VALIDATED, *(TAKEN,) * 6),
+    "validated again": (S.VALIDATED, *(TAKEN,) * 6),
 }
 
 CASES = [
@@ -115,7 +119,7 @@ CASES = [
 
 
 def test_the_table_covers_every_state_action_and_actor() -> None:
-    assert len(CASES) == 2 * len(STATES) * len(ACTIONS) == 108
+    assert len(CASES) == 2 * len(STATES) * len(ACTIONS) == 140
     assert {prescription.status for prescription in STATES.values()} == set(S)
 
 

@@ -9,6 +9,7 @@ from server.clinical.rules.prescribing import FINAL_STATES, check_not_final, cla
 from server.errors import (
     PatientHasNoEmail,
     PrescriptionCancelled,
+    PrescriptionClosed,
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionRejected,
@@ -26,6 +27,7 @@ NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
     [
         (PrescriptionStatus.DISPENSED, PrescriptionDispensed),
         (PrescriptionStatus.REJECTED, PrescriptionRejected),
+        (PrescriptionStatus.CLOSED, PrescriptionClosed),
         (PrescriptionStatus.CANCELLED, PrescriptionCancelled),
         (PrescriptionStatus.EXPIRED, PrescriptionExpired),
     ],

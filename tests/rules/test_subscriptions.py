@@ -21,6 +21,7 @@ from server.auth.events import (
 from server.clinical.entities import PatientEmailStatus
 from server.clinical.events import (
     PrescriptionCancelled,
+    PrescriptionClosed,
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
@@ -70,6 +71,7 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (PrescriptionCreated(RX), (to_patient(EmailKind.PRESCRIPTION),)),
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(EmailKind.DISPENSED, log_id=str(LOG_ID)),)),
     (PrescriptionRejected(RX), (to_patient(EmailKind.REJECTED), TO_DOCTOR)),
+    (PrescriptionClosed(RX), (to_patient(EmailKind.CLOSED), replace(TO_DOCTOR, kind=EmailKind.CLOSED))),
     (PrescriptionCancelled(RX), (to_patient(EmailKind.CANCELLED),)),
     (PrescriptionSuspended(RX), (to_patient(EmailKind.SUSPENDED),)),
     (PrescriptionResumed(RX), (to_patient(EmailKind.PRESCRIPTION),)),

@@ -18,6 +18,7 @@ from server.errors import (
     PageTokenInvalid,
     PrescriptionCancelled,
     PrescriptionClaimed,
+    PrescriptionClosed,
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionRejected,
@@ -28,7 +29,7 @@ from tests.fixtures.clinical import FIRST_PAGE, ITEM, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.statements import noted_statements
 
-PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = PrescriptionStatus
+PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED, CLOSED = PrescriptionStatus
 NO_PERIOD = Period()
 OVER = "now() - interval '1 second'"
 
@@ -123,6 +124,7 @@ async def test_fifty_items_take_as_many_statements_as_one(clinic: Clinic) -> Non
         ({"status": "'partially_dispensed'", "expires_at": OVER}, EXPIRED),
         ({"status": "'dispensed'", "fulfilled_at": "now()", "expires_at": OVER}, DISPENSED),
         ({"status": "'rejected'", "expires_at": OVER}, REJECTED),
+        ({"status": "'closed'", "expires_at": OVER}, CLOSED),
         ({"status": "'cancelled'", "expires_at": OVER}, CANCELLED),
         ({"status": "'expired'"}, EXPIRED),
     ],
@@ -186,6 +188,7 @@ async def test_cancel_after_lease_has_expired_succeeds(clinic: Clinic, source: P
     [
         ({"status": "'dispensed'", "fulfilled_at": "now()"}, PrescriptionDispensed),
         ({"status": "'rejected'"}, PrescriptionRejected),
+        ({"status": "'closed'"}, PrescriptionClosed),
         ({"status": "'cancelled'"}, PrescriptionCancelled),
         ({"status": "'expired'"}, PrescriptionExpired),
         ({"expires_at": OVER}, PrescriptionExpired),

@@ -22,6 +22,7 @@ from server.errors import (
     NotFound,
     PatientHasNoEmail,
     PrescriptionCancelled,
+    PrescriptionClosed,
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionRejected,
@@ -40,6 +41,7 @@ WEEK = timedelta(days=7)
 FINAL = [
     ({"status": "'dispensed'", "fulfilled_at": "now()"}, PrescriptionDispensed),
     ({"status": "'rejected'"}, PrescriptionRejected),
+    ({"status": "'closed'"}, PrescriptionClosed),
     ({"status": "'cancelled'"}, PrescriptionCancelled),
     ({"status": "'expired'"}, PrescriptionExpired),
     ({"expires_at": "now() - interval '1 second'"}, PrescriptionExpired),

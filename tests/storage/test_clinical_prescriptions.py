@@ -21,7 +21,7 @@ from tests.fixtures.clinical import Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.statements import noted_statements
 
-PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = PrescriptionStatus
+PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED, CLOSED = PrescriptionStatus
 
 
 @pytest.fixture

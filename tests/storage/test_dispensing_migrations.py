@@ -17,6 +17,11 @@ A_BATCH: Final = """
     VALUES (gen_random_uuid(), '{user_id}', '{user_id}', {before}, 5, 1, 'EUR', 'B-{before}', '2099-12-31')
 """
 
+A_CLOSING: Final = """
+    INSERT INTO pharmacy_log (id, prescription_id, pharmacist_id, action, from_status, to_status)
+    VALUES ('{user_id}', '{user_id}', '{user_id}', 'close', 'partially_dispensed', 'closed')
+"""
+
 
 async def test_batches_of_one_dispense_become_dispenses_and_stay(database_url: str) -> None:
     await schema.downgrade(database_url, "0037")
@@ -33,3 +38,16 @@ async def test_batches_of_one_dispense_become_dispenses_and_stay(database_url: s
     assert await fetch(database_url, joined) == [(3, 1, 3)]
     await schema.upgrade(database_url)
     assert await fetch(database_url, lines) == [(3, 3, 15, "B-0")]
+
+
+async def test_closed_prescriptions_become_expired_ones(database_url: str) -> None:
+    rows = (AN_ACCOUNT.format(user_id=FIRST, name="Ann"), A_RECORD, A_PRESCRIPTION)
+    await schema.downgrade(database_url, "0042")
+    await run(database_url, *(statement.format(user_id=FIRST) for statement in rows))
+    await schema.upgrade(database_url, "0043")
+    await run(database_url, A_CLOSING.format(user_id=FIRST), "UPDATE prescriptions SET status = 'closed'")
+    await schema.downgrade(database_url, "0042")
+    assert await fetch(database_url, "SELECT status FROM prescriptions") == [("expired",)]
+    assert await fetch(database_url, "SELECT action, to_status FROM pharmacy_log") == [("reject", "expired")]
+    await schema.upgrade(database_url)
+    assert await fetch(database_url, "SELECT status FROM prescriptions") == [("expired",)]

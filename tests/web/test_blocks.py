@@ -19,6 +19,7 @@ FIELDS: Final = frozenset(
         "CreatePrescriptionRequest.doctor_notes",
         "CancelPrescriptionRequest.reason",
         "RejectPrescriptionRequest.reason",
+        "ClosePrescriptionRequest.reason",
         "ValidatePrescriptionRequest.notes",
         "DispensePrescriptionRequest.notes",
         "CreateMedicalVisitRequest.symptoms",

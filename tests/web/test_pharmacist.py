@@ -177,6 +177,24 @@ def test_a_rejection_needs_a_reason_and_is_for_good(held: Page, written: prescri
     expect(held.get_by_text("The prescription has been rejected.")).to_be_visible()
 
 
+def test_the_rest_is_closed_with_a_reason(held: Page) -> None:
+    fill_line(held, "Medicine 0")
+    leave_out(held, "Medicine 1")
+    press(held, "Dispense")
+    expect(held.get_by_role("button", name="Reject …")).to_have_count(0)
+    press(held, "Close the rest …")
+    dialog = held.get_by_role("dialog", name="Close the rest?")
+    dialog.get_by_role("button", name="Close the rest").click()
+    expect(dialog.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
+    dialog.get_by_label("Reason").fill("The rest is not available.")
+    dialog.get_by_role("button", name="Close the rest").click()
+    expect(held.get_by_text("The rest was closed.").first).to_be_visible()
+    expect(held.get_by_role("button", name="Validate")).to_have_count(0)
+    held.goto(held.url.partition("#")[0] + "#/counter")
+    held.go_back()
+    expect(held.get_by_text("A pharmacy has closed the rest of the prescription.")).to_be_visible()
+
+
 def test_claim_countdown_survives_reload_and_is_renewed(held: Page) -> None:
     expect(held.get_by_role("timer")).to_have_text(re.compile(r"^29:5\d$"))
     held.clock.install()

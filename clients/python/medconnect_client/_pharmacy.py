@@ -96,6 +96,17 @@ class AsyncPharmacy:
         answer = await self._calls.unary(request, pb.RejectPrescriptionResponse, key=idempotency_key)
         return read(PharmacyPrescription, answer.prescription)
 
+    async def close(
+        self, prescription_id: str, reason: str, *, idempotency_key: str | None = None
+    ) -> PharmacyPrescription:
+        """Closes the rest of a partly dispensed prescription; the patient and the doctor see the reason.
+
+        Raises NotFound, ClaimedByOther, PrescriptionState, and the errors of final states.
+        """
+        request = pb.ClosePrescriptionRequest(prescription_id=prescription_id, reason=reason)
+        answer = await self._calls.unary(request, pb.ClosePrescriptionResponse, key=idempotency_key)
+        return read(PharmacyPrescription, answer.prescription)
+
     async def release(self, prescription_id: str, *, idempotency_key: str | None = None) -> PharmacyPrescription:
         """Releases the claim. Raises NotFound, ClaimedByOther, PrescriptionState, and the errors of final states."""
         request = pb.ReleasePrescriptionRequest(prescription_id=prescription_id)
@@ -169,6 +180,12 @@ class AsyncClaim:
         rejected = await self._pharmacy.reject(self.prescription.id, reason, idempotency_key=idempotency_key)
         self._ended = True
         return rejected
+
+    async def close(self, reason: str, *, idempotency_key: str | None = None) -> PharmacyPrescription:
+        """Closes the rest of the prescription; the patient and the doctor see the reason. Raises as `dispense` does."""
+        closed = await self._pharmacy.close(self.prescription.id, reason, idempotency_key=idempotency_key)
+        self._ended = True
+        return closed
 
     async def release(self) -> None:
         """Releases the claim if it has not ended; does nothing if the claim was lost."""

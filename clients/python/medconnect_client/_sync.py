@@ -128,6 +128,7 @@ class Claim(Blocking[AsyncClaim]):
     renew = blocking(AsyncClaim.renew)
     dispense = blocking(AsyncClaim.dispense)
     reject = blocking(AsyncClaim.reject)
+    close = blocking(AsyncClaim.close)
     release = blocking(AsyncClaim.release)
 
     @property
@@ -149,6 +150,7 @@ class Pharmacy(Blocking[AsyncPharmacy]):
     validate = blocking(AsyncPharmacy.validate)
     dispense = blocking(AsyncPharmacy.dispense)
     reject = blocking(AsyncPharmacy.reject)
+    close = blocking(AsyncPharmacy.close)
     release = blocking(AsyncPharmacy.release)
     end_claim = blocking(AsyncPharmacy.end_claim)
     history = iterating(AsyncPharmacy.history)

@@ -33,6 +33,7 @@ MedConnectError
 │   ├── PrescriptionRejected           final, since `changed_at`
 │   ├── PrescriptionCancelled          final, since `changed_at`
 │   ├── PrescriptionExpired            final, since `changed_at`
+│   ├── PrescriptionClosed             final, since `changed_at`
 │   ├── ClaimedByOther                 claimed by another pharmacy until `claim_expires_at`
 │   ├── PrescriptionClaimed            claimed by a pharmacist: the doctor cannot cancel it now
 │   ├── QrCodeReplaced                 a newer code was issued
@@ -54,36 +55,10 @@ Subclasses of status classes are reasons of `error_reason.proto`. One without a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class FieldViolation:
-    """A field whose value is invalid."""
-
-    field: str
-    """Its JSON path, such as `items[0].quantity`."""
-    message: str
-    """A description of the problem, for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The details of a failed call."""
-
-    message: str
-    """A description of the failure, for people."""
-    reason: str = ""
-    """The service's reason, such as `PRESCRIPTION_DISPENSED`; empty if the service did not respond."""
-    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Further details of the reason, by JSON name."""
-    request_id: str = ""
-    """Identifies the call in the server's log."""
-    retry_after: float | None = None
-    """Seconds to wait before trying again, if the server states it."""
-    violations: tuple[FieldViolation, ...] = ()
+from medconnect_client._failure import Failure as Failure
+from medconnect_client._failure import FieldViolation as FieldViolation
 
 
 class MedConnectError(Exception):
@@ -284,6 +259,10 @@ class PrescriptionCancelled(FailedPrecondition):
 
 class PrescriptionExpired(FailedPrecondition):
     """The prescription has expired."""
+
+
+class PrescriptionClosed(FailedPrecondition):
+    """A pharmacist has closed the rest of the prescription."""
 
 
 class ClaimedByOther(FailedPrecondition):

@@ -168,6 +168,7 @@ def summary_response(receipt: Receipt) -> pb.GetDispensingSummaryResponse:
         lines=[_line(line) for line in receipt.lines],
         total_amount=_amount(receipt.total_amount),
         currency=receipt.currency,
+        closing_reason=receipt.closing_reason,
     )
 
 

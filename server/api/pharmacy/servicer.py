@@ -52,6 +52,13 @@ class PharmacyServicer(pharmacy_service_pb2_grpc.PharmacyServiceServicer):
         rejected = await self._service.reject(current_caller(), prescription_id, request.reason)
         return pb.RejectPrescriptionResponse(prescription=mapping.prescription_message(rejected))
 
+    async def ClosePrescription(
+        self, request: pb.ClosePrescriptionRequest, context: Context
+    ) -> pb.ClosePrescriptionResponse:
+        prescription_id = read_uuid(request.prescription_id)
+        closed = await self._service.close(current_caller(), prescription_id, request.reason)
+        return pb.ClosePrescriptionResponse(prescription=mapping.prescription_message(closed))
+
     async def ReleasePrescription(
         self, request: pb.ReleasePrescriptionRequest, context: Context
     ) -> pb.ReleasePrescriptionResponse:

@@ -13,6 +13,7 @@ from server.errors import (
     PatientHasNoEmail,
     PrescriptionCancelled,
     PrescriptionClaimed,
+    PrescriptionClosed,
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionInState,
@@ -28,6 +29,7 @@ FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
     PrescriptionStatus.REJECTED: PrescriptionRejected,
     PrescriptionStatus.CANCELLED: PrescriptionCancelled,
     PrescriptionStatus.EXPIRED: PrescriptionExpired,
+    PrescriptionStatus.CLOSED: PrescriptionClosed,
 }
 """The final states, each with the error that rejects further actions."""
 
@@ -48,7 +50,7 @@ def names_controlled(medicines: Iterable[str], controlled: Set[str]) -> bool:
 
 
 def check_not_final(prescription: Prescription) -> None:
-    """Raises PrescriptionDispensed, -Rejected, -Cancelled or -Expired if the prescription is in a final state."""
+    """Raises PrescriptionDispensed, -Rejected, -Cancelled, -Expired or -Closed if the state is final."""
     refusal = FINAL_STATES.get(prescription.status)
     if refusal is not None:
         raise refusal(state=prescription.status, changed_at=prescription.changed_at)

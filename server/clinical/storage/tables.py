@@ -174,7 +174,7 @@ prescriptions = Table(
     ForeignKeyConstraint(["visit_id", "patient_id"], ["visits.id", "visits.patient_id"]),
     CheckConstraint(
         "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled',"
-        " 'expired')",
+        " 'expired', 'closed')",
         name="status",
     ),
     CheckConstraint(
@@ -259,7 +259,8 @@ qr_codes = Table(
 
 status_now = literal_column(
     """CASE
-        WHEN prescriptions.status IN ('dispensed', 'rejected', 'cancelled', 'expired') THEN prescriptions.status
+        WHEN prescriptions.status IN ('dispensed', 'rejected', 'cancelled', 'expired', 'closed')
+            THEN prescriptions.status
         WHEN prescriptions.claim_expires_at > now() THEN prescriptions.status
         WHEN prescriptions.expires_at <= now() THEN 'expired'
         ELSE coalesce(prescriptions.claimed_from, prescriptions.status)
@@ -272,7 +273,8 @@ it. A claim outlives the validity, because a claim taken in time may be finished
 
 changed_now = literal_column(
     """CASE
-        WHEN prescriptions.status IN ('dispensed', 'rejected', 'cancelled', 'expired') THEN prescriptions.changed_at
+        WHEN prescriptions.status IN ('dispensed', 'rejected', 'cancelled', 'expired', 'closed')
+            THEN prescriptions.changed_at
         WHEN prescriptions.claim_expires_at > now() THEN prescriptions.changed_at
         WHEN prescriptions.expires_at <= now() THEN prescriptions.expires_at
         ELSE coalesce(prescriptions.claim_expires_at, prescriptions.changed_at)

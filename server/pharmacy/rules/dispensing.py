@@ -1,4 +1,4 @@
-"""State transitions of a prescription when it is scanned, rejected or dispensed.
+"""State transitions of a prescription when it is scanned, rejected, dispensed or closed.
 
 | from                                  | action           | to                                |
 |---------------------------------------|------------------|-----------------------------------|
@@ -9,6 +9,8 @@
 | validated                             | holder releases  | the state before the claim        |
 | validated                             | holder dispenses | dispensed or partially dispensed  |
 | scanned, validated, nothing dispensed | reject           | rejected                          |
+| partially dispensed, or validated     | close            | closed                            |
+| after a part was dispensed            |                  |                                   |
 
 Every other combination raises the error of a final state, ClaimedByOther or PrescriptionInState, and each action on a
 suspended prescription PrescriptionSuspended. Claims are in `claims.py`. Pure functions over values. Source: the domain
@@ -73,6 +75,19 @@ def reject(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     if any(item.dispensed_quantity for item in prescription.items):
         raise PrescriptionInState(state=prescription.status)
     return PrescriptionStatus.REJECTED
+
+
+def close(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
+    """Returns the state after the rest of a partly dispensed prescription is closed.
+
+    Raises the errors of final states, ClaimedByOther, PrescriptionInState.
+    """
+    check_usable(prescription)
+    if prescription.status is not PrescriptionStatus.PARTIALLY_DISPENSED:
+        require_holder(prescription, caller)
+    if not any(item.dispensed_quantity for item in prescription.items):
+        raise PrescriptionInState(state=prescription.status)
+    return PrescriptionStatus.CLOSED
 
 
 def dispense(prescription: Prescription, caller: Caller, lines: Sequence[DispenseLine], today: date) -> Dispensing:

@@ -10,7 +10,7 @@ from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.clinical.entities import Prescription, PrescriptionStatus
-from server.clinical.events import PrescriptionDispensed, PrescriptionRejected
+from server.clinical.events import PrescriptionClosed, PrescriptionDispensed, PrescriptionRejected
 from server.clinical.rules import reference_number
 from server.clinical.rules.prescribing import subject_of
 from server.clinical.rules.reference_number import ReferenceKind, ReferenceNumber
@@ -166,6 +166,21 @@ class PharmacyService:
             await tx[EventRepository].record(PrescriptionRejected(rejected))
         return rejected
 
+    async def close(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
+        """Closes the rest of a partly dispensed prescription; its patient and its doctor are notified.
+
+        Raises NotFound unless the caller scanned it in the last 24 hours, ClaimedByOther, PrescriptionInState and the
+        errors of final states.
+        """
+        async with self._work.begin() as tx:
+            prescription = await tx[ClaimRepository].to_reject_for_update(prescription_id, caller)
+            status = dispensing.close(prescription, caller)
+            closed = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
+            entry = _build_entry(PharmacyAction.CLOSE, caller, prescription, status, reason)
+            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_CLOSED, subject_of(prescription), entry)
+            await tx[EventRepository].record(PrescriptionClosed(closed))
+        return closed
+
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Releases the claim of the caller's pharmacy.
 
@@ -227,7 +242,8 @@ class PharmacyService:
                 raise NotFound(_RESOURCE)
             prescription = await tx[PrescriptionRepository].read_for_receipt(prescription_id, caller)
         currency = lines[0].currency if lines else self._currency
-        return Receipt(prescription.number, prescription.patient_name, prescription.status, lines, currency)
+        reason = prescription.status_reason if prescription.status is PrescriptionStatus.CLOSED else ""
+        return Receipt(prescription.number, prescription.patient_name, prescription.status, lines, currency, reason)
 
     def _new_lines(self, prescription: Prescription, lines: Sequence[DispenseLine]) -> list[NewLine]:
         before = {item.id: item.dispensed_quantity for item in prescription.items}

@@ -35,7 +35,7 @@ _claimed: Final = prescriptions.c.claim_expires_at > func.now()
 _held_here: Final = _claimed & (claiming_pharmacy == _pharmacy_id)
 # A colleague who loses a race learns how the prescription ended, because their pharmacy has seen it.
 _ended_here: Final = _acted_here & status_now.in_(
-    [literal_column(f"'{status}'") for status in ("dispensed", "rejected", "cancelled", "expired")]
+    [literal_column(f"'{status}'") for status in ("dispensed", "rejected", "cancelled", "expired", "closed")]
 )
 _administers: Final = exists().where(
     memberships.c.user_id == _pharmacist_id,

@@ -29,7 +29,7 @@ pharmacy_log = Table(
     text_column("notes"),
     timestamp_column("occurred_at", now=True),
     CheckConstraint(
-        "action IN ('scan', 'lookup', 'validate', 'dispense', 'reject', 'release', 'end_claim')", name="action"
+        "action IN ('scan', 'lookup', 'validate', 'dispense', 'reject', 'release', 'end_claim', 'close')", name="action"
     ),
     Index("ix_pharmacy_log_organisation_id_occurred_at_id", "organisation_id", "occurred_at", "id"),
     Index("ix_pharmacy_log_organisation_id_action_occurred_at_id", "organisation_id", "action", "occurred_at", "id"),

@@ -21,6 +21,8 @@ class PharmacyAction(StrEnum):
     DISPENSE = "dispense"
     REJECT = "reject"
     RELEASE = "release"
+    CLOSE = "close"
+    """The pharmacist closed the rest of a partly dispensed prescription."""
     END_CLAIM = "end_claim"
     """The patient, an administrator or a deactivated account ended the claim; the notes state which."""
     UNKNOWN = "unknown"
@@ -221,3 +223,5 @@ class Receipt:
     lines: tuple[DispensedLine, ...]
     total_amount: Decimal
     currency: str
+    closing_reason: str = ""
+    """Why the rest was closed; empty in every other state."""

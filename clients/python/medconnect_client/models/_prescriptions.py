@@ -22,6 +22,8 @@ class PrescriptionStatus(StrEnum):
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    CLOSED = "closed"
+    """A part was dispensed, and a pharmacy closed the rest."""
     UNKNOWN = "unknown"
     """A value that this client does not know."""
 
@@ -121,7 +123,7 @@ class PatientPrescription:
     fulfilled_at: datetime | None
     """When the prescription was dispensed in full."""
     status_reason: str
-    """Why the prescription was rejected or cancelled."""
+    """Why the prescription was rejected, cancelled or closed."""
     suspended_at: datetime | None
     """Since when it cannot be dispensed, until another doctor of the hospital resumes it."""
 

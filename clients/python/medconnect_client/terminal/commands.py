@@ -214,6 +214,17 @@ def reject(
 
 
 @app.command()
+def close(
+    context: typer.Context, prescription: Prescription, reason: str, key: Key = None, as_json: AsJson = False
+) -> None:
+    """Close the rest of a partly dispensed prescription; the patient and the doctor see the reason."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        named = prescription if key is not None else _id(desk, prescription)
+        closed = desk.call("Closing", lambda: desk.client.pharmacy.close(named, reason, idempotency_key=key))
+        desk.answer(closed, screens.good("Closed. The patient and the doctor are notified."))
+
+
+@app.command()
 def history(
     context: typer.Context,
     from_day: Annotated[str | None, typer.Option("--from", help="The first day, YYYY-MM-DD.")] = None,

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 PASSING: Final = (Unavailable, DeadlineExceeded, RateLimitExceeded)
 """Failures after which the same command may succeed."""
+FINAL: Final = (PrescriptionStatus.DISPENSED, PrescriptionStatus.REJECTED, PrescriptionStatus.CLOSED)
+"""The final states that an action of this desk leads to."""
 MAYBE_DONE: Final = "It may have been done. Trying again shows the outcome and never does it twice."
 NOT_DONE: Final = "Nothing was changed."
 
@@ -47,6 +49,7 @@ class PrescriptionDesk:
             "v": self._validate,
             "d": self._dispense,
             "r": self._reject,
+            "c": self._close,
             "b": self._give_back,
             "l": self._log,
         }
@@ -76,12 +79,13 @@ class PrescriptionDesk:
 
     @property
     def _is_final(self) -> bool:
-        return self._prescription.status in (PrescriptionStatus.DISPENSED, PrescriptionStatus.REJECTED)
+        return self._prescription.status in FINAL
 
     def _keys(self) -> Text:
         first = {"b": "give claim back"} if self._claim else {"v": "validate"}
-        reject = {} if self._prescription.status is PrescriptionStatus.PARTIALLY_DISPENSED else {"r": "reject"}
-        return screens.keys(**first, d="dispense", **reject, l="log", Enter="leave")
+        begun = any(item.dispensed for item in self._prescription.items)
+        end = {"c": "close the rest"} if begun else {"r": "reject"}
+        return screens.keys(**first, d="dispense", **end, l="log", Enter="leave")
 
     def _line(self) -> str:
         try:
@@ -169,6 +173,15 @@ class PrescriptionDesk:
         rejected = self._settle_command("Rejecting", lambda key: claim.reject(reason, idempotency_key=key))
         self._finish_with(rejected)
         self._console.print(screens.good("Rejected. The patient and the doctor are notified."))
+
+    def _close(self) -> None:
+        reason = self._prompts.line("Reason (patient and doctor see it; Enter: do not close): ").strip()
+        if not reason:
+            return
+        claim = self._ensure_claim()
+        closed = self._settle_command("Closing", lambda key: claim.close(reason, idempotency_key=key))
+        self._finish_with(closed)
+        self._console.print(screens.good("Closed. The patient and the doctor are notified."))
 
     def _log(self) -> None:
         with self._waiting.doing("Reading"):

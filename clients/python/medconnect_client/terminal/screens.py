@@ -129,7 +129,9 @@ def receipt_table(receipt: Receipt) -> RenderableType:
         medicine = "\n".join(filter(None, (line.medicine_name, line.product_code)))
         table.add_row(Text(medicine), *cells, str(line.unit_price), str(line.line_total))
     title = Text(f"{receipt.prescription_number}, {receipt.patient_name}")
-    return Group(title, table, Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold"))
+    total = Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold")
+    closed = [Text(f"The rest was closed: {receipt.closing_reason}")] if receipt.closing_reason else []
+    return Group(title, table, total, *closed)
 
 
 def history_table(entries: Iterable[DispensingHistoryEntry]) -> Table:

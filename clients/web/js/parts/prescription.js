@@ -4,10 +4,10 @@ import { badge, block, day, definitionList, html, label, moment, nothing } from 
 import { inWords } from "./quantity.js";
 
 export const STATUSES = [
-  "pending", "scanned", "validated", "partially_dispensed", "dispensed", "rejected", "cancelled", "expired",
+  "pending", "scanned", "validated", "partially_dispensed", "dispensed", "rejected", "cancelled", "expired", "closed",
 ].map((status) => [status, label(status)]);
 
-const FINAL = new Set(["dispensed", "rejected", "cancelled", "expired"]);
+const FINAL = new Set(["dispensed", "rejected", "cancelled", "expired", "closed"]);
 
 /** Returns true if the prescription is in a final state. */
 export function isFinal(prescription) {

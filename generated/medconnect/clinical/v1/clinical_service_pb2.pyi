@@ -50,6 +50,7 @@ from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsRequest as 
 from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsResponse as ListPrescriptionsResponse
 from medconnect.clinical.v1.prescription_pb2 import NewPrescriptionItem as NewPrescriptionItem
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CANCELLED as PRESCRIPTION_STATUS_CANCELLED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CLOSED as PRESCRIPTION_STATUS_CLOSED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_DISPENSED as PRESCRIPTION_STATUS_DISPENSED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_EXPIRED as PRESCRIPTION_STATUS_EXPIRED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_PARTIALLY_DISPENSED as PRESCRIPTION_STATUS_PARTIALLY_DISPENSED

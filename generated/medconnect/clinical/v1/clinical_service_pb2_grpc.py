@@ -227,7 +227,7 @@ class ClinicalServiceServicer:
     def CancelPrescription(self, request, context):
         """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
         which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
-        PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -336,7 +336,7 @@ class ClinicalServiceServicer:
 
     def ReissueQrCode(self, request, context):
         """Issues a new QR code for a prescription. The old code stops working; GetQrCode returns the new one. Errors:
-        RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -345,7 +345,7 @@ class ClinicalServiceServicer:
     def SendPrescriptionEmail(self, request, context):
         """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
         first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
-        EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

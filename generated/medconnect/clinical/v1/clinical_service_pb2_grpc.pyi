@@ -60,6 +60,7 @@ from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsRequest as 
 from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsResponse as ListPrescriptionsResponse
 from medconnect.clinical.v1.prescription_pb2 import NewPrescriptionItem as NewPrescriptionItem
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CANCELLED as PRESCRIPTION_STATUS_CANCELLED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CLOSED as PRESCRIPTION_STATUS_CLOSED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_DISPENSED as PRESCRIPTION_STATUS_DISPENSED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_EXPIRED as PRESCRIPTION_STATUS_EXPIRED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_PARTIALLY_DISPENSED as PRESCRIPTION_STATUS_PARTIALLY_DISPENSED
@@ -155,7 +156,7 @@ class ClinicalServiceStub:
     CancelPrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CancelPrescriptionRequest, _prescription_pb2.CancelPrescriptionResponse]
     """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
     which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
-    PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
     CreateMedicalVisit: _grpc.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]
     """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED."""
@@ -204,12 +205,12 @@ class ClinicalServiceStub:
     """
     ReissueQrCode: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.ReissueQrCodeRequest, _qr_code_pb2.ReissueQrCodeResponse]
     """Issues a new QR code for a prescription. The old code stops working; GetQrCode returns the new one. Errors:
-    RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
     SendPrescriptionEmail: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]
     """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
     first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
-    EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
     ListAccessLog: _grpc.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]
     """Lists the accesses to the calling patient's record, newest first. Reading this list is recorded too. Errors:
@@ -248,7 +249,7 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     CancelPrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CancelPrescriptionRequest, _prescription_pb2.CancelPrescriptionResponse]  # type: ignore[assignment]
     """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
     which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
-    PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
     CreateMedicalVisit: _aio.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]  # type: ignore[assignment]
     """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED."""
@@ -297,12 +298,12 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """
     ReissueQrCode: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.ReissueQrCodeRequest, _qr_code_pb2.ReissueQrCodeResponse]  # type: ignore[assignment]
     """Issues a new QR code for a prescription. The old code stops working; GetQrCode returns the new one. Errors:
-    RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
     SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
     """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
     first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
-    EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
     ListAccessLog: _aio.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]  # type: ignore[assignment]
     """Lists the accesses to the calling patient's record, newest first. Reading this list is recorded too. Errors:
@@ -386,7 +387,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_prescription_pb2.CancelPrescriptionResponse, _abc.Awaitable[_prescription_pb2.CancelPrescriptionResponse]]:
         """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
         which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
-        PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
 
     @_abc_1.abstractmethod
@@ -519,7 +520,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_qr_code_pb2.ReissueQrCodeResponse, _abc.Awaitable[_qr_code_pb2.ReissueQrCodeResponse]]:
         """Issues a new QR code for a prescription. The old code stops working; GetQrCode returns the new one. Errors:
-        RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
 
     @_abc_1.abstractmethod
@@ -530,7 +531,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_qr_code_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_qr_code_pb2.SendPrescriptionEmailResponse]]:
         """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
         first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
-        EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
 
     @_abc_1.abstractmethod

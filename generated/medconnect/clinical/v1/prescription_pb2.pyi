@@ -46,6 +46,8 @@ class _PrescriptionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Pr
     """Its doctor has cancelled it; final."""
     PRESCRIPTION_STATUS_EXPIRED: _PrescriptionStatus.ValueType  # 8
     """Its validity ended before it was dispensed in full; final."""
+    PRESCRIPTION_STATUS_CLOSED: _PrescriptionStatus.ValueType  # 9
+    """A part is dispensed, and a pharmacist has closed the rest, which cannot be had; final."""
 
 class PrescriptionStatus(_PrescriptionStatus, metaclass=_PrescriptionStatusEnumTypeWrapper):
     """The state of a prescription."""
@@ -68,6 +70,8 @@ PRESCRIPTION_STATUS_CANCELLED: PrescriptionStatus.ValueType  # 7
 """Its doctor has cancelled it; final."""
 PRESCRIPTION_STATUS_EXPIRED: PrescriptionStatus.ValueType  # 8
 """Its validity ended before it was dispensed in full; final."""
+PRESCRIPTION_STATUS_CLOSED: PrescriptionStatus.ValueType  # 9
+"""A part is dispensed, and a pharmacist has closed the rest, which cannot be had; final."""
 Global___PrescriptionStatus: _TypeAlias = PrescriptionStatus  # noqa: Y015
 
 @_typing.final

@@ -49,7 +49,7 @@ class SuspensionServiceServicer:
     def ResumePrescription(self, request, context):
         """Resumes a suspended prescription of another doctor of the hospital for which the caller acts, and emails it to the
         patient. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_STATE if it is not suspended, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class SuspensionServiceStub:
     ResumePrescription: _grpc.UnaryUnaryMultiCallable[_suspension_service_pb2.ResumePrescriptionRequest, _suspension_service_pb2.ResumePrescriptionResponse]
     """Resumes a suspended prescription of another doctor of the hospital for which the caller acts, and emails it to the
     patient. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_STATE if it is not suspended, PRESCRIPTION_REJECTED,
-    PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED.
+    PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
 
 @_typing.type_check_only
@@ -47,7 +47,7 @@ class SuspensionServiceAsyncStub(SuspensionServiceStub):
     ResumePrescription: _aio.UnaryUnaryMultiCallable[_suspension_service_pb2.ResumePrescriptionRequest, _suspension_service_pb2.ResumePrescriptionResponse]  # type: ignore[assignment]
     """Resumes a suspended prescription of another doctor of the hospital for which the caller acts, and emails it to the
     patient. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_STATE if it is not suspended, PRESCRIPTION_REJECTED,
-    PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED.
+    PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
     """
 
 class SuspensionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -61,7 +61,7 @@ class SuspensionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_suspension_service_pb2.ResumePrescriptionResponse, _abc.Awaitable[_suspension_service_pb2.ResumePrescriptionResponse]]:
         """Resumes a suspended prescription of another doctor of the hospital for which the caller acts, and emails it to the
         patient. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_STATE if it is not suspended, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_DISPENSED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
 
 def add_SuspensionServiceServicer_to_server(servicer: SuspensionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -90,6 +90,8 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """Staff requested to detach the recipient's address from a patient record."""
     EMAIL_KIND_SUSPENDED: _EmailKind.ValueType  # 30
     """A prescription was suspended."""
+    EMAIL_KIND_CLOSED: _EmailKind.ValueType  # 31
+    """A pharmacy closed the rest of a prescription."""
     EMAIL_KIND_NEW_SIGN_IN: _EmailKind.ValueType  # 46
     """A session was opened from a device or network that the account had not used recently."""
     EMAIL_KIND_PATIENT_READS: _EmailKind.ValueType  # 50
@@ -132,6 +134,8 @@ EMAIL_KIND_EMAIL_DETACHMENT: EmailKind.ValueType  # 23
 """Staff requested to detach the recipient's address from a patient record."""
 EMAIL_KIND_SUSPENDED: EmailKind.ValueType  # 30
 """A prescription was suspended."""
+EMAIL_KIND_CLOSED: EmailKind.ValueType  # 31
+"""A pharmacy closed the rest of a prescription."""
 EMAIL_KIND_NEW_SIGN_IN: EmailKind.ValueType  # 46
 """A session was opened from a device or network that the account had not used recently."""
 EMAIL_KIND_PATIENT_READS: EmailKind.ValueType  # 50

@@ -176,6 +176,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """A caller chose the organisation for which the session acts."""
     AUDIT_EVENT_ORGANISATION_READ: _AuditEvent.ValueType  # 118
     """An organisation was read."""
+    AUDIT_EVENT_PRESCRIPTION_CLOSED: _AuditEvent.ValueType  # 160
+    """The rest of a partly dispensed prescription was closed."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -336,6 +338,8 @@ AUDIT_EVENT_ORGANISATION_CHOSEN: AuditEvent.ValueType  # 117
 """A caller chose the organisation for which the session acts."""
 AUDIT_EVENT_ORGANISATION_READ: AuditEvent.ValueType  # 118
 """An organisation was read."""
+AUDIT_EVENT_PRESCRIPTION_CLOSED: AuditEvent.ValueType  # 160
+"""The rest of a partly dispensed prescription was closed."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

@@ -29,7 +29,7 @@ from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_do
 from medconnect.pharmacy.v1 import dispensing_pb2 as medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/pharmacy/v1/claim.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"l\n\x1bValidatePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x05notes\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\x98\x01\n\x1cValidatePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x34\n\x10\x63laim_expires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x19RejectPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x90\xb5\x18\x01\"`\n\x1aRejectPrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"?\n\x1aReleasePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"a\n\x1bReleasePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"4\n\x0f\x45ndClaimRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"g\n\x10\x45ndClaimResponse\x12\x17\n\x0fprescription_id\x18\x01 \x01(\t\x12:\n\x06status\x18\x02 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/pharmacy/v1/claim.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"l\n\x1bValidatePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x05notes\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\x98\x01\n\x1cValidatePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x34\n\x10\x63laim_expires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x19RejectPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x90\xb5\x18\x01\"`\n\x1aRejectPrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"]\n\x18\x43losePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x90\xb5\x18\x01\"_\n\x19\x43losePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"?\n\x1aReleasePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"a\n\x1bReleasePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"4\n\x0f\x45ndClaimRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"g\n\x10\x45ndClaimResponse\x12\x17\n\x0fprescription_id\x18\x01 \x01(\t\x12:\n\x06status\x18\x02 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\003\030\364\003\220\265\030\001'
+  _globals['_CLOSEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
+  _globals['_CLOSEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CLOSEPRESCRIPTIONREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_CLOSEPRESCRIPTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\003\030\364\003\220\265\030\001'
   _globals['_RELEASEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
   _globals['_RELEASEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ENDCLAIMREQUEST'].fields_by_name['prescription_id']._loaded_options = None
@@ -56,12 +60,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTPRESCRIPTIONREQUEST']._serialized_end=603
   _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_start=605
   _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_end=701
-  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_start=703
-  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_end=766
-  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_start=768
-  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_end=865
-  _globals['_ENDCLAIMREQUEST']._serialized_start=867
-  _globals['_ENDCLAIMREQUEST']._serialized_end=919
-  _globals['_ENDCLAIMRESPONSE']._serialized_start=921
-  _globals['_ENDCLAIMRESPONSE']._serialized_end=1024
+  _globals['_CLOSEPRESCRIPTIONREQUEST']._serialized_start=703
+  _globals['_CLOSEPRESCRIPTIONREQUEST']._serialized_end=796
+  _globals['_CLOSEPRESCRIPTIONRESPONSE']._serialized_start=798
+  _globals['_CLOSEPRESCRIPTIONRESPONSE']._serialized_end=893
+  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_start=895
+  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_end=958
+  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_start=960
+  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_end=1057
+  _globals['_ENDCLAIMREQUEST']._serialized_start=1059
+  _globals['_ENDCLAIMREQUEST']._serialized_end=1111
+  _globals['_ENDCLAIMRESPONSE']._serialized_start=1113
+  _globals['_ENDCLAIMRESPONSE']._serialized_end=1216
 # @@protoc_insertion_point(module_scope)

@@ -46,6 +46,8 @@ class _PharmacyActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Pharma
     """The claim of the named pharmacist was ended by the patient or by an administrator of the pharmacy, or because the
     pharmacist's account was deactivated. The notes state which.
     """
+    PHARMACY_ACTION_CLOSE: _PharmacyAction.ValueType  # 8
+    """The pharmacist closed the rest of a partly dispensed prescription."""
 
 class PharmacyAction(_PharmacyAction, metaclass=_PharmacyActionEnumTypeWrapper):
     """An action of a pharmacist."""
@@ -68,6 +70,8 @@ PHARMACY_ACTION_END_CLAIM: PharmacyAction.ValueType  # 7
 """The claim of the named pharmacist was ended by the patient or by an administrator of the pharmacy, or because the
 pharmacist's account was deactivated. The notes state which.
 """
+PHARMACY_ACTION_CLOSE: PharmacyAction.ValueType  # 8
+"""The pharmacist closed the rest of a partly dispensed prescription."""
 Global___PharmacyAction: _TypeAlias = PharmacyAction  # noqa: Y015
 
 @_typing.final
@@ -557,6 +561,7 @@ class GetDispensingSummaryResponse(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     TOTAL_AMOUNT_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    CLOSING_REASON_FIELD_NUMBER: _builtins.int
     prescription_number: _builtins.str
     """The prescription's number."""
     patient_name: _builtins.str
@@ -567,6 +572,8 @@ class GetDispensingSummaryResponse(_message.Message):
     """The total price of all lines, with two decimals."""
     currency: _builtins.str
     """The currency of all amounts, ISO 4217."""
+    closing_reason: _builtins.str
+    """The reason why the rest was closed; empty in every other state."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___DispensedLine]:
         """The dispensed lines, oldest first."""
@@ -580,10 +587,11 @@ class GetDispensingSummaryResponse(_message.Message):
         lines: _abc.Iterable[Global___DispensedLine] | None = ...,
         total_amount: _builtins.str = ...,
         currency: _builtins.str = ...,
+        closing_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "lines", b"lines", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "status", b"status", "total_amount", b"total_amount"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closing_reason", b"closing_reason", "currency", b"currency", "lines", b"lines", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "status", b"status", "total_amount", b"total_amount"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,7 @@ if _version_not_supported:
 
 
 class PharmacyServiceStub:
-    """Scanning, claiming, dispensing and rejecting prescriptions.
+    """Scanning, claiming, dispensing, rejecting and closing prescriptions.
     """
 
     def __init__(self, channel):
@@ -63,6 +63,11 @@ class PharmacyServiceStub:
                 request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionRequest.SerializeToString,
                 response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionResponse.FromString,
                 _registered_method=True)
+        self.ClosePrescription = channel.unary_unary(
+                '/medconnect.pharmacy.v1.PharmacyService/ClosePrescription',
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ClosePrescriptionRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ClosePrescriptionResponse.FromString,
+                _registered_method=True)
         self.ReleasePrescription = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ReleasePrescription',
                 request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.SerializeToString,
@@ -91,13 +96,13 @@ class PharmacyServiceStub:
 
 
 class PharmacyServiceServicer:
-    """Scanning, claiming, dispensing and rejecting prescriptions.
+    """Scanning, claiming, dispensing, rejecting and closing prescriptions.
     """
 
     def ScanQrCode(self, request, context):
         """Scans a prescription's QR code. The first scan moves a pending prescription to scanned. Errors: QR_CODE_INVALID,
         QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +111,7 @@ class PharmacyServiceServicer:
     def LookupPrescriptions(self, request, context):
         """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number. The
         lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a
-        single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,7 +121,7 @@ class PharmacyServiceServicer:
         """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
         renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
         unless the pharmacy holds the claim; CLAIM_LIMIT_REACHED, CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
-        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,7 +131,7 @@ class PharmacyServiceServicer:
         """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
         Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED (a line that names no open item, more units than are open, an expired
         batch), CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +140,16 @@ class PharmacyServiceServicer:
     def RejectPrescription(self, request, context):
         """Rejects a prescription of which nothing was dispensed. Patient and doctor are notified. Errors: RESOURCE_NOT_FOUND,
         CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClosePrescription(self, request, context):
+        """Closes the rest of a partly dispensed prescription that cannot be had. Patient and doctor are notified. Errors:
+        RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER, PRESCRIPTION_STATE unless a part was dispensed, PRESCRIPTION_DISPENSED,
+        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,7 +158,7 @@ class PharmacyServiceServicer:
     def ReleasePrescription(self, request, context):
         """Releases the claim of the caller's pharmacy. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
         CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +167,7 @@ class PharmacyServiceServicer:
     def EndClaim(self, request, context):
         """Ends a pharmacy's claim on the caller's own prescription, so that another pharmacy can dispense it. An administrator
         of the pharmacy may end the claim of any of its pharmacists. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
-        PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,6 +224,11 @@ def add_PharmacyServiceServicer_to_server(servicer, server):
                     request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionRequest.FromString,
                     response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionResponse.SerializeToString,
             ),
+            'ClosePrescription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClosePrescription,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ClosePrescriptionRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ClosePrescriptionResponse.SerializeToString,
+            ),
             'ReleasePrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleasePrescription,
                     request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.FromString,
@@ -244,7 +263,7 @@ def add_PharmacyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PharmacyService:
-    """Scanning, claiming, dispensing and rejecting prescriptions.
+    """Scanning, claiming, dispensing, rejecting and closing prescriptions.
     """
 
     @staticmethod
@@ -372,6 +391,33 @@ class PharmacyService:
             '/medconnect.pharmacy.v1.PharmacyService/RejectPrescription',
             medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionRequest.SerializeToString,
             medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClosePrescription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.pharmacy.v1.PharmacyService/ClosePrescription',
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ClosePrescriptionRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ClosePrescriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

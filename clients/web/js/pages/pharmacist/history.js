@@ -3,7 +3,7 @@ import { Filter } from "../../parts/filter.js";
 import { inWords } from "../../parts/quantity.js";
 import { block, html, label, moment, nothing } from "../../view.js";
 
-const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release", "end_claim"].map((action) => [action, label(action)]);
+const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release", "end_claim", "close"].map((action) => [action, label(action)]);
 
 export default async function open(page) {
   const entries = new Listing(page, "/pharmacy/history", "entries");

@@ -1,4 +1,4 @@
-/** A pharmacist's work on one prescription: validate, dispense, release, reject. */
+/** A pharmacist's work on one prescription: validate, dispense, release, reject, close. */
 
 import { write } from "../../api.js";
 import { ask } from "../../dialog.js";
@@ -46,7 +46,7 @@ export class PrescriptionWorkspace {
   #unclaimed() {
     return html`<p>Check the patient and the medicines, then validate. While your claim lasts, only you can dispense the prescription.</p>
       <div class="actions">
-        ${this.#button("Validate", "", this.#validate)} ${this.#rejectButton()}
+        ${this.#button("Validate", "", this.#validate)} ${this.#endButton()}
       </div>`;
   }
 
@@ -62,7 +62,7 @@ export class PrescriptionWorkspace {
       ${allergies(this.#prescription.patientAllergies)}
       ${this.#claim.show()}
       <div class="actions field">
-        ${this.#button("Renew", "second", this.#validate)} ${this.#button("Release", "second", this.#release)} ${this.#rejectButton()}
+        ${this.#button("Renew", "second", this.#validate)} ${this.#button("Release", "second", this.#release)} ${this.#endButton()}
       </div>
       ${this.#dispensing.show()}
     </section>`;
@@ -72,10 +72,12 @@ export class PrescriptionWorkspace {
     return html`<button type="button" class=${look} ?disabled=${this.#busy} @click=${() => this.#try(work)}>${text}</button>`;
   }
 
-  // A prescription cannot be rejected after a part of it was dispensed.
-  #rejectButton() {
-    const begun = this.#prescription.items.some((item) => item.dispensedQuantity);
-    return begun ? nothing : html`<button type="button" class="danger" @click=${this.#reject}>Reject …</button>`;
+  // Before a part was dispensed the prescription can be rejected, afterwards its rest can be closed.
+  #endButton() {
+    const begun = this.#prescription.items.some((item) => item.exactDispensedQuantity !== "0");
+    return begun
+      ? html`<button type="button" class="danger" @click=${this.#close}>Close the rest …</button>`
+      : html`<button type="button" class="danger" @click=${this.#reject}>Reject …</button>`;
   }
 
   #refresh = async () => {
@@ -103,6 +105,16 @@ export class PrescriptionWorkspace {
     fields: (form) => form.area("reason", "Reason", { hint: "The patient and the doctor can read it." }),
     work: async (values) => {
       this.#becomes((await this.#write("reject", values)).prescription, "The prescription was rejected. The patient and the doctor are notified.");
+    },
+  });
+
+  #close = () => ask({
+    title: "Close the rest?",
+    text: "The rest of the prescription can no longer be dispensed. This cannot be undone.",
+    button: "Close the rest",
+    fields: (form) => form.area("reason", "Reason", { hint: "The patient and the doctor can read it." }),
+    work: async (values) => {
+      this.#becomes((await this.#write("close", values)).prescription, "The rest was closed. The patient and the doctor are notified.");
     },
   });
 

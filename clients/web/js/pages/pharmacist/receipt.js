@@ -1,6 +1,6 @@
 import { read } from "../../api.js";
 import { inWords } from "../../parts/quantity.js";
-import { badge, calendarDay, definitionList, html, moment, nothing } from "../../view.js";
+import { badge, block, calendarDay, definitionList, html, moment, nothing } from "../../view.js";
 
 export default async function open(page) {
   const { id } = page.params;
@@ -11,6 +11,7 @@ export default async function open(page) {
         ["Prescription", html`<span class="number">${receipt.prescriptionNumber}</span>`],
         ["Patient", receipt.patientName],
         ["State", badge(receipt.status)],
+        ["Reason", block(receipt.closingReason)],
         ["Total", html`<strong>${receipt.totalAmount} ${receipt.currency}</strong>`],
       ])}
     </section>
