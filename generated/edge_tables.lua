@@ -18,6 +18,7 @@ return {
     ["medconnect.auth.v1.OrganisationKind"] = {ORGANISATION_KIND_HOSPITAL = "hospital", ORGANISATION_KIND_PHARMACY = "pharmacy", ORGANISATION_KIND_UNSPECIFIED = "unspecified"},
     ["medconnect.auth.v1.SecondFactorKind"] = {SECOND_FACTOR_KIND_TOTP = "totp", SECOND_FACTOR_KIND_UNSPECIFIED = "unspecified"},
     ["medconnect.auth.v1.UserStatus"] = {USER_STATUS_ACTIVE = "active", USER_STATUS_DEACTIVATED = "deactivated", USER_STATUS_UNSPECIFIED = "unspecified", USER_STATUS_UNVERIFIED = "unverified"},
+    ["medconnect.clinical.v1.AllergyStatus"] = {ALLERGY_STATUS_LISTED = "listed", ALLERGY_STATUS_NONE_KNOWN = "none_known", ALLERGY_STATUS_NOT_RECORDED = "not_recorded", ALLERGY_STATUS_UNSPECIFIED = "unspecified"},
     ["medconnect.clinical.v1.EmailDetachReason"] = {
       EMAIL_DETACH_REASON_MAILBOX_LOST = "mailbox_lost",
       EMAIL_DETACH_REASON_MAILBOX_SHARED = "mailbox_shared",
@@ -239,6 +240,7 @@ return {
       gender = true,
       insuranceNumber = true,
       insuranceProvider = true,
+      noKnownAllergies = true,
       phone = true,
     },
     ["medconnect.clinical.v1.CreatePrescriptionRequest"] = {
@@ -277,6 +279,7 @@ return {
       gender = true,
       insuranceNumber = true,
       insuranceProvider = true,
+      noKnownAllergies = true,
       patientId = true,
       phone = true,
       version = true,
@@ -293,6 +296,7 @@ return {
       gender = true,
       insuranceNumber = true,
       insuranceProvider = true,
+      noKnownAllergies = true,
       phone = true,
       version = true,
     },

@@ -6,7 +6,13 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from server.clinical.patient_entities import EmailDetachment, Identification, PatientAssurance
+from server.clinical.patient_entities import (
+    AllergiesAsked,
+    AllergyStatus,
+    EmailDetachment,
+    Identification,
+    PatientAssurance,
+)
 from server.clinical.quantities import QuantityUnit
 from server.identity import Role
 from server.patient_details import Gender
@@ -76,6 +82,13 @@ class Patient:
     detachment: EmailDetachment | None = None
     identification: Identification | None = None
     """None for a self-asserted record: a person registered with this name, and no member of staff identified them."""
+    allergies_asked: AllergiesAsked | None = None
+    """None unless the patient was asked and has no known allergies."""
+
+    @property
+    def allergy_status(self) -> AllergyStatus:
+        """The knowledge about the patient's allergies."""
+        return AllergyStatus.of(self.allergies, none_known=self.allergies_asked is not None)
 
     @property
     def assurance(self) -> PatientAssurance:
@@ -99,6 +112,7 @@ class RecordVersion:
     blood_type: str
     allergies: tuple[str, ...]
     existing_conditions: tuple[str, ...]
+    allergy_status: AllergyStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +250,12 @@ class Prescription:
     prescriber_inactive: bool = False
     """Whether the account of its doctor is deactivated."""
     patient_identified: bool = True
+    patient_allergies_asked: AllergiesAsked | None = None
+
+    @property
+    def patient_allergy_status(self) -> AllergyStatus:
+        """The knowledge about the patient's allergies."""
+        return AllergyStatus.of(self.patient_allergies, none_known=self.patient_allergies_asked is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +335,7 @@ class PatientChange:
     allergies: tuple[str, ...] | None = None
     existing_conditions: tuple[str, ...] | None = None
     full_emails: bool | None = None
+    no_known_allergies: bool | None = None
     clear: frozenset[str] = frozenset()
     """Fields to clear, by their JSON names."""
     version: int | None = None

@@ -1,5 +1,6 @@
-"""Entities of a patient record's identity: how its person was identified, and requests to detach its email address."""
+"""Entities of a patient record: what is known of allergies, how its person was identified, its email's detachment."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +25,31 @@ class EmailDetachment:
     requester_name: str
     requested_at: datetime
     expires_at: datetime
+
+
+class AllergyStatus(StrEnum):
+    """The knowledge about a patient's allergies."""
+
+    NOT_RECORDED = "not_recorded"
+    NONE_KNOWN = "none_known"
+    LISTED = "listed"
+
+    @classmethod
+    def of(cls, allergies: Collection[str], *, none_known: bool) -> "AllergyStatus":
+        """Returns the status of a record with these allergies."""
+        if allergies:
+            return cls.LISTED
+        return cls.NONE_KNOWN if none_known else cls.NOT_RECORDED
+
+
+@dataclass(frozen=True, slots=True)
+class AllergiesAsked:
+    """The recording that a patient has no known allergies."""
+
+    account_id: UUID
+    name: str
+    """The account's name at that time; empty in a recording that is not stored yet."""
+    at: datetime
 
 
 class PatientAssurance(StrEnum):

@@ -41,6 +41,7 @@ _PERSON: Final = (
     "insurance_provider insurance_number allergies existing_conditions sort_name"
 )
 _IDENTIFICATION: Final = "identified_at identified_by identified_document identification_note"
+_NO_ALLERGIES: Final = "no_allergies_at no_allergies_by"
 _KEPT_ANSWER: Final = "request_hash response object_kind object_id patient_ids"
 
 GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
@@ -92,8 +93,8 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "patient_names": _rights(),
         "record_versions": _rights(),
         "patients": _rights(
-            f"id user_id reference_number {_PERSON} {_IDENTIFICATION}",
-            f"user_id version updated_at changed_by full_emails {_PERSON} {_IDENTIFICATION}",
+            f"id user_id reference_number {_PERSON} {_IDENTIFICATION} {_NO_ALLERGIES}",
+            f"user_id version updated_at changed_by full_emails {_PERSON} {_IDENTIFICATION} {_NO_ALLERGIES}",
         ),
         "email_detachments": _rights("id patient_id user_id reason requested_by expires_at", "ended_by ended_at"),
         "events": _rights("type subject_id details", "position", delete=True),  # triggers keep all but email changes

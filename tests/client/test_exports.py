@@ -12,7 +12,7 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models packages
 """
 MODELS = """
-EmailDetachReason EmailDetachment IdentificationDocument PatientAssurance PatientIdentification
+AllergiesAsked AllergyStatus IdentificationDocument PatientAssurance PatientIdentification
 EmailDetachReason EmailDetachment Member MemberRight Membership NewOrganisation Organisation OrganisationChanges
 OrganisationKind
 AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DeactivationReason

@@ -5,7 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from medconnect_client._wire import read
-from medconnect_client.models import LogEntry, PharmacyAction, PharmacyPrescription, PrescriptionStatus
+from medconnect_client.models import (
+    AllergiesAsked,
+    AllergyStatus,
+    LogEntry,
+    PharmacyAction,
+    PharmacyPrescription,
+    PrescriptionStatus,
+)
 from medconnect_client.terminal import screens
 from rich.console import Console, RenderableType
 
@@ -32,6 +39,13 @@ def test_an_empty_list_of_allergies_is_shown_as_not_recorded() -> None:
     assert " Allergies: not recorded" in shown(screens.prescription_panel(FOUND))
     allergic = replace(FOUND, patient_allergies=("Penicillin", "Latex"))
     assert " Allergies: Penicillin, Latex" in shown(screens.prescription_panel(allergic))
+
+
+def test_no_known_allergies_name_the_day_and_the_doctor() -> None:
+    asked = AllergiesAsked("Ana Costa", datetime(2026, 11, 29, 12, tzinfo=UTC))
+    found = replace(FOUND, patient_allergy_status=AllergyStatus.NONE_KNOWN, patient_allergies_asked=asked)
+    lines = shown(screens.prescription_panel(found))
+    assert " Allergies: none known (asked 2026-11-29, Ana Costa)" in lines
 
 
 def test_instructions_keep_their_lines_and_indents() -> None:

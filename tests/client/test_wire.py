@@ -12,6 +12,7 @@ from medconnect.auth.v1 import audit_record_pb2, organisation_pb2, second_factor
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import (
     access_log_pb2,
+    allergies_pb2,
     email_detachment_pb2,
     history_pb2,
     identification_pb2,
@@ -45,6 +46,7 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.PatientProfile, patient_pb2.PatientProfile, set()),
     (models.Patient, patient_pb2.Patient, set()),
     (models.EmailDetachment, email_detachment_pb2.EmailDetachment, set()),
+    (models.AllergiesAsked, allergies_pb2.AllergiesAsked, set()),
     (models.PatientIdentification, identification_pb2.PatientIdentification, set()),
     (models.NewPatient, clinical.CreatePatientRequest, set()),
     (models.PatientChanges, clinical.UpdatePatientRequest, {"patient_id"}),
@@ -102,6 +104,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.Gender, patient_pb2.Gender, "GENDER_"),
     (models.QuantityUnit, quantity_pb2.QuantityUnit, "QUANTITY_UNIT_"),
     (models.PatientEmailStatus, patient_pb2.PatientEmailStatus, "PATIENT_EMAIL_STATUS_"),
+    (models.AllergyStatus, allergies_pb2.AllergyStatus, "ALLERGY_STATUS_"),
     (models.PatientAssurance, identification_pb2.PatientAssurance, "PATIENT_ASSURANCE_"),
     (models.IdentificationDocument, identification_pb2.IdentificationDocument, "IDENTIFICATION_DOCUMENT_"),
     (models.EmailDetachReason, email_detachment_pb2.EmailDetachReason, "EMAIL_DETACH_REASON_"),

@@ -90,13 +90,14 @@ def test_a_patient_is_recorded_found_and_changed(actors: Actors) -> None:
     record = {"id": ID, "referenceNumber": REFERENCE, "version": 1, "createdAt": TIME, "updatedAt": TIME, **body}
     identification = {"identifiedBy": "Sam Staff", "identifiedAt": TIME}
     record |= {"emailStatus": "reachable", "assurance": "identified", "identification": identification}
-    record["identificationNote"] = ""
+    record |= {"identificationNote": "", "allergyStatus": "listed"}
     assert made == {"patient": record}
     path = f"/doctors/patients/{made['patient']['id']}"
     assert succeeded(actors, 200, "Patient retrieved successfully", f"GET {path}", actors.doctor) == made
     change = {"version": 1, "address": "Lane 3", "clear": ["allergies"]}
     changed = succeeded(actors, 200, "Patient updated successfully", f"PUT {path}", actors.doctor, change)
-    assert changed == {"patient": {**record, "address": "Lane 3", "allergies": [], "version": 2}}
+    cleared = {"allergies": [], "allergyStatus": "not_recorded"}
+    assert changed == {"patient": {**record, "address": "Lane 3", **cleared, "version": 2}}
     refused(actors, 409, "VERSION_CONFLICT", f"PUT {path}", actors.doctor, change, version=2)
     search = f"GET /doctors/patients?search={made['patient']['referenceNumber']}"
     found = succeeded(actors, 200, "Patients retrieved successfully", search, actors.doctor)
@@ -184,12 +185,18 @@ def test_patient_reads_and_updates_own_record(actors: Actors, patient: Actor) ->
         "updatedAt": TIME,
         "fullEmails": False,
         "assurance": "self_asserted",
+        "allergyStatus": "listed",
     }
     said = "Profile retrieved successfully"
     assert succeeded(actors, 200, said, "GET /patients/profile", patient) == {"patient": record}
-    change = {"address": "Hill 4", "emergencyContact": "Paul Patient"}
+    change: dict[str, Any] = {"address": "Hill 4", "emergencyContact": "Paul Patient"}
     changed = succeeded(actors, 200, "Profile updated successfully", "PUT /patients/profile", patient, change)
     assert changed == {"patient": {**record, **change, "version": 2}}
+    change |= {"allergies": [], "noKnownAllergies": True, "version": 2}
+    asked = succeeded(actors, 200, "Profile updated successfully", "PUT /patients/profile", patient, change)
+    none_known = {"allergyStatus": "none_known", "allergiesAsked": {"askedBy": "Pat Patient", "askedAt": TIME}}
+    del change["noKnownAllergies"]
+    assert asked == {"patient": {**record, **change, **none_known, "version": 3}}
 
 
 def test_qr_code_is_returned_drawn_replaced_and_emailed(actors: Actors, patient: Actor) -> None:

@@ -11,6 +11,7 @@ from tests.fixtures.actors import Actor, Actors
 PERSON: Final = {
     "patientName": "Pat Patient",
     "patientAllergies": ["Penicillin"],
+    "patientAllergyStatus": "listed",
     "patientDateOfBirth": "1980-01-31",
     "insuranceProvider": "",
     "insuranceNumber": "",

@@ -52,6 +52,7 @@ def test_scan_returns_exactly_the_contracts_shape(actors: Actors) -> None:
         ],
         "qrCode": {"qrHash": prescription.qr_code.qr_hash, "isUsed": False, "scanCount": 1},
         "patientAllergies": ["Penicillin"],
+        "patientAllergyStatus": "listed",
         "patientDateOfBirth": "1980-01-31",
         "insuranceProvider": "",
         "insuranceNumber": "",

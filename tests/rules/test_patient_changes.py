@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
+from server.clinical.patient_entities import AllergiesAsked, AllergyStatus
 from server.clinical.rules.patients import CHANGEABLE, CLEARABLE, changed, changed_fields
 from server.errors import ValidationFailed, VersionConflict
 from server.patient_details import Gender
@@ -60,7 +61,7 @@ def difference(patient: Patient) -> dict[str, Any]:
 
 
 def test_every_field_of_a_change_is_tried_here() -> None:
-    named = {field.name for field in fields(PatientChange)} - {"clear", "version"}
+    named = {field.name for field in fields(PatientChange)} - {"clear", "version", "no_known_allergies"}
     assert named == set(NEW_VALUES) == set(CHANGEABLE)
 
 
@@ -95,6 +96,63 @@ def test_an_entry_is_lost_only_with_the_version_read(change: PatientChange, name
         changed(FULL, change, TODAY)
     assert [violation.field for violation in refused.value.violations] == ["version"]
     assert changed(FULL, replace(change, version=FULL.version), TODAY) != FULL
+
+
+ASKED = AllergiesAsked(uuid4(), "Dana Doctor", THEN)
+AGAIN = AllergiesAsked(uuid4(), "", datetime(2026, 12, 1, tzinfo=UTC))
+UNKNOWN = replace(FULL, allergies=())
+NONE_KNOWN = replace(UNKNOWN, allergies_asked=ASKED)
+CLEAR = frozenset({"allergies"})
+
+
+@cells(
+    ("before", "change", "status", "named"),
+    [
+        (UNKNOWN, PatientChange(no_known_allergies=True), AllergyStatus.NONE_KNOWN, ("allergyStatus",)),
+        (UNKNOWN, PatientChange(no_known_allergies=False), AllergyStatus.NOT_RECORDED, ()),
+        (UNKNOWN, PatientChange(allergies=("Nuts",)), AllergyStatus.LISTED, ("allergies",)),
+        (NONE_KNOWN, PatientChange(phone="+49 9"), AllergyStatus.NONE_KNOWN, ("phone",)),
+        (NONE_KNOWN, PatientChange(no_known_allergies=True), AllergyStatus.NONE_KNOWN, ("allergyStatus",)),
+        (NONE_KNOWN, PatientChange(no_known_allergies=False), AllergyStatus.NOT_RECORDED, ("allergyStatus",)),
+        (NONE_KNOWN, PatientChange(clear=CLEAR), AllergyStatus.NOT_RECORDED, ("allergyStatus",)),
+        (NONE_KNOWN, PatientChange(allergies=("Nuts",)), AllergyStatus.LISTED, ("allergies",)),
+        (FULL, PatientChange(clear=CLEAR, version=3), AllergyStatus.NOT_RECORDED, ("allergies",)),
+        (
+            FULL,
+            PatientChange(clear=CLEAR, no_known_allergies=True, version=3),
+            AllergyStatus.NONE_KNOWN,
+            ("allergies",),
+        ),
+        (FULL, PatientChange(no_known_allergies=False), AllergyStatus.LISTED, ()),
+    ],
+)
+def test_a_change_leads_to_the_allergy_status(
+    before: Patient, change: PatientChange, status: AllergyStatus, named: tuple[str, ...]
+) -> None:
+    after = changed(before, change, TODAY, AGAIN)
+    assert (after.allergy_status, changed_fields(before, after)) == (status, named)
+    if change.no_known_allergies:
+        assert after.allergies_asked == AGAIN
+
+
+@cells(
+    ("before", "change"),
+    [
+        (FULL, PatientChange(no_known_allergies=True)),
+        (FULL, PatientChange(no_known_allergies=True, version=3)),
+        (UNKNOWN, PatientChange(no_known_allergies=True, allergies=("Nuts",))),
+    ],
+)
+def test_none_known_beside_listed_allergies_is_refused(before: Patient, change: PatientChange) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        changed(before, change, TODAY, AGAIN)
+    assert [violation.field for violation in refused.value.violations] == ["noKnownAllergies"]
+
+
+def test_none_known_instead_of_a_list_needs_the_version() -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        changed(FULL, PatientChange(clear=CLEAR, no_known_allergies=True), TODAY, AGAIN)
+    assert [violation.field for violation in refused.value.violations] == ["version"]
 
 
 def test_an_empty_change_changes_nothing() -> None:

@@ -48,7 +48,7 @@ async def test_a_patient_is_created_and_read_with_every_field(clinic: Clinic) ->
     assert {name: answer[name] for name in json(request)} == json(request)
     assert set(answer) - set(json(request)) == {
         *("id", "referenceNumber", "version", "createdAt", "updatedAt", "emailStatus"),
-        *("assurance", "identification"),
+        *("assurance", "identification", "allergyStatus"),
     }
     read = await servicer.GetPatient(pb.GetPatientRequest(patient_id=created.id), NO_CONTEXT)
     assert read.patient == created

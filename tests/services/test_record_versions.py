@@ -1,5 +1,6 @@
 """Tests former versions of records: what a change keeps, and what the audit says about it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from asyncpg import PostgresError
 
 from server.audit.events import AuditEvent
 from server.clinical.entities import PatientChange, RecordVersion
+from server.clinical.patient_entities import AllergyStatus
 from server.date_range import Period
 from server.errors import NotFound, OtpRequired, ValidationFailed
 from server.identity import Role
@@ -35,6 +37,45 @@ async def test_a_change_of_clinical_fields_keeps_the_former_version(clinic: Clin
     assert (first.allergies, first.blood_type, first.gender) == ((), "", Gender.FEMALE)
     assert first.date_of_birth == NO_DETAILS.date_of_birth
     assert first.replaced_at <= last.replaced_at
+
+
+async def test_the_allergy_status_is_kept_with_each_version(clinic: Clinic) -> None:
+    await update(clinic, no_known_allergies=True)
+    asked = await clinic.patients.get(clinic.paula.id)
+    assert asked.allergies_asked is not None
+    assert (asked.allergies_asked.name, asked.allergy_status) == ("Dana Doctor", AllergyStatus.NONE_KNOWN)
+    await update(clinic, no_known_allergies=False)
+    await update(clinic, no_known_allergies=True)
+    await update(clinic, allergies=("Nuts",))
+    kept = [(former.changed_fields, former.allergy_status) for former in await versions(clinic)]
+    assert kept == [
+        (("allergies",), AllergyStatus.NONE_KNOWN),
+        (("allergy_status",), AllergyStatus.NOT_RECORDED),
+        (("allergy_status",), AllergyStatus.NONE_KNOWN),
+        (("allergy_status",), AllergyStatus.NOT_RECORDED),
+    ]
+    assert (await clinic.patients.get(clinic.paula.id)).allergy_status is AllergyStatus.LISTED
+    rows = await clinic.execute("SELECT reason FROM audit_records WHERE event = 'patient_updated' ORDER BY occurred_at")
+    assert [row["reason"] for row in rows] == ["allergyStatus", "allergyStatus", "allergyStatus", "allergies"]
+
+
+async def test_a_list_by_any_statement_ends_none_known(clinic: Clinic) -> None:
+    """The previous version of the server lists allergies and does not know of the other columns."""
+    await update(clinic, no_known_allergies=True)
+    await clinic.execute("UPDATE patients SET allergies = '{Nuts}', version = version + 1")
+    listed = await clinic.patients.get(clinic.paula.id)
+    assert (listed.allergies, listed.allergies_asked) == (("Nuts",), None)
+    await clinic.execute("UPDATE patients SET allergies = '{}', version = version + 1")
+    assert (await clinic.patients.get(clinic.paula.id)).allergy_status is AllergyStatus.NOT_RECORDED
+
+
+async def test_a_new_record_states_that_none_are_known(clinic: Clinic) -> None:
+    record = await clinic.patients.create(clinic.doctor, None, "Nora Neu", "", NO_DETAILS, no_known_allergies=True)
+    assert record.allergies_asked is not None
+    assert (record.allergies_asked.name, record.allergy_status) == ("Dana Doctor", AllergyStatus.NONE_KNOWN)
+    with pytest.raises(ValidationFailed):
+        listed = replace(NO_DETAILS, allergies=("Nuts",))
+        await clinic.patients.create(clinic.doctor, None, "Nora Neu", "", listed, no_known_allergies=True)
 
 
 async def test_patient_reads_versions_only_with_open_history(clinic: Clinic) -> None:

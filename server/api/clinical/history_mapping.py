@@ -7,7 +7,7 @@ from medconnect.clinical.v1 import prescription_pb2, record_version_pb2
 
 from server.api.access_log.mapping import ROLE_NUMBERS
 from server.api.clinical.mapping import fill_patient_prescription, fill_prescription, fill_visit
-from server.api.clinical.patient_mapping import GENDER_NUMBERS
+from server.api.clinical.patient_mapping import ALLERGY_NUMBERS, GENDER_NUMBERS
 from server.api.wire import date_text, fill_page, timestamp
 from server.clinical.entities import HistoryEntry, Prescription, RecordVersion
 from server.clinical.services.histories import OwnHistory
@@ -68,6 +68,7 @@ def _version(former: RecordVersion) -> record_version_pb2.RecordVersion:
         blood_type=former.blood_type,
         allergies=former.allergies,
         existing_conditions=former.existing_conditions,
+        allergy_status=ALLERGY_NUMBERS[former.allergy_status],
     )
 
 

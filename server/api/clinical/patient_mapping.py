@@ -4,12 +4,20 @@ from datetime import date
 from typing import Any, Final
 
 from google.protobuf.message import Message
+from medconnect.clinical.v1 import (
+    allergies_pb2,
+    email_detachment_pb2,
+    identification_pb2,
+    patient_identity_pb2,
+    patient_pb2,
+)
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
-from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_identity_pb2, patient_pb2
 
-from server.api.wire import date_text, enum_pair, fill_page, read_date, timestamp
+from server.api.wire import date_text, enum_pair, fill_page, fill_timestamp, read_date, timestamp
 from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
 from server.clinical.patient_entities import (
+    AllergiesAsked,
+    AllergyStatus,
     EmailDetachment,
     EmailDetachReason,
     Identification,
@@ -29,6 +37,7 @@ ASSURANCE_NUMBERS = enum_pair(identification_pb2.PatientAssurance, PatientAssura
 DOCUMENT_NUMBERS, DOCUMENTS = enum_pair(
     identification_pb2.IdentificationDocument, IdentificationDocument, "IDENTIFICATION_DOCUMENT"
 )
+ALLERGY_NUMBERS = enum_pair(allergies_pb2.AllergyStatus, AllergyStatus, "ALLERGY_STATUS")[0]
 GENDER_NUMBERS, GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")
 
 _SCALARS: Final = (
@@ -67,6 +76,7 @@ def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -
     return PatientChange(
         **given,
         allergies=tuple(request.allergies) or None,
+        no_known_allergies=request.no_known_allergies if request.HasField("no_known_allergies") else None,
         clear=frozenset(request.clear),
         version=request.version if request.HasField("version") else None,
     )
@@ -102,6 +112,18 @@ def _identification(known: Identification) -> identification_pb2.PatientIdentifi
     )
 
 
+def fill_allergies_asked(message: allergies_pb2.AllergiesAsked, asked: AllergiesAsked) -> None:
+    """Sets who recorded that a patient has no known allergies, and when."""
+    message.asked_by = asked.name
+    fill_timestamp(message.asked_at, asked.at)
+
+
+def _allergies_asked(asked: AllergiesAsked) -> allergies_pb2.AllergiesAsked:
+    message = allergies_pb2.AllergiesAsked()
+    fill_allergies_asked(message, asked)
+    return message
+
+
 def profile_message(patient: Patient) -> patient_pb2.PatientProfile:
     """Returns the record as its patient sees it without a one-time code."""
     return patient_pb2.PatientProfile(**_record(patient), full_emails=patient.full_emails)
@@ -117,6 +139,8 @@ def _record(patient: Patient) -> dict[str, Any]:
         "date_of_birth": date_text(patient.date_of_birth),
         "gender": None if patient.gender is None else GENDER_NUMBERS[patient.gender],
         "allergies": patient.allergies,
+        "allergy_status": ALLERGY_NUMBERS[patient.allergy_status],
+        "allergies_asked": None if patient.allergies_asked is None else _allergies_asked(patient.allergies_asked),
         "version": patient.version,
         "created_at": timestamp(patient.created_at),
         "updated_at": timestamp(patient.updated_at),

@@ -50,7 +50,15 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         details = patient_details(request)
         document = patient_mapping.DOCUMENTS.get(request.document)
         caller = current_caller()
-        patient = await self._patients.create(caller, email, request.full_name, request.phone, details, document)
+        patient = await self._patients.create(
+            caller,
+            email,
+            request.full_name,
+            request.phone,
+            details,
+            document,
+            no_known_allergies=request.no_known_allergies,
+        )
         return pb.CreatePatientResponse(patient=patient_mapping.patient_message(patient, caller))
 
     async def GetPatient(self, request: pb.GetPatientRequest, context: Context) -> pb.GetPatientResponse:

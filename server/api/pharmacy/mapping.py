@@ -8,6 +8,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
 from server.api.clinical.item_mapping import UNIT_NUMBERS, UNITS, fill_item, read_quantity
 from server.api.clinical.mapping import STATUS_NUMBERS, fill_code
+from server.api.clinical.patient_mapping import ALLERGY_NUMBERS, fill_allergies_asked
 from server.api.wire import (
     date_text,
     enum_pair,
@@ -90,6 +91,9 @@ def _fill_prescription(message: dispensing_pb2.PharmacyPrescription, prescriptio
         fill_item(message.items.add(), item)
     fill_code(message.qr_code, prescription)
     message.patient_allergies.extend(prescription.patient_allergies)
+    message.patient_allergy_status = ALLERGY_NUMBERS[prescription.patient_allergy_status]
+    if prescription.patient_allergies_asked is not None:
+        fill_allergies_asked(message.patient_allergies_asked, prescription.patient_allergies_asked)
     message.patient_date_of_birth = date_text(prescription.patient_date_of_birth)
     message.insurance_provider = prescription.insurance_provider
     message.insurance_number = prescription.insurance_number

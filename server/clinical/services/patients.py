@@ -10,12 +10,12 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.clinical.entities import Patient, PatientChange
-from server.clinical.patient_entities import IdentificationDocument
+from server.clinical.patient_entities import AllergiesAsked, IdentificationDocument
 from server.clinical.patient_summaries import PatientSummary
 from server.clinical.rules import reference_number
 from server.clinical.rules.email_addresses import check_same_email
 from server.clinical.rules.identification import keeps_identification
-from server.clinical.rules.patients import changed, changed_fields
+from server.clinical.rules.patients import changed, changed_fields, check_no_known_allergies
 from server.clinical.rules.reference_number import ReferenceKind, new_patient_reference
 from server.clinical.services.patient_emails import open_account
 from server.clinical.storage.patients import PatientRepository
@@ -61,19 +61,30 @@ class PatientService:
         *,
         identified_by: UUID | None = None,
         document: IdentificationDocument | None = None,
+        asked_by: UUID | None = None,
     ) -> PatientRecord:
         """Creates the record of a new patient, with or without an account.
 
-        identified_by: the member of staff who identified the person; None for a self-asserted record. Raises
-        ValidationFailed for a date of birth in the future.
+        identified_by: the member of staff who identified the person; None for a self-asserted record. asked_by: the
+        account that records that the patient has no known allergies. Raises ValidationFailed for a date of birth in the
+        future, and for allergies of a patient who has none.
         """
+        if asked_by is not None:
+            check_no_known_allergies(details.allergies)
         today = self._clock.today()
         if details.date_of_birth is not None:
             check_past_date(details.date_of_birth, "dateOfBirth", today)
         while True:
             number = self._new_reference(today)
             record = await tx[PatientRepository].insert(
-                user_id, number, full_name, phone, details, identified_by=identified_by, document=document
+                user_id,
+                number,
+                full_name,
+                phone,
+                details,
+                identified_by=identified_by,
+                document=document,
+                asked_by=asked_by,
             )
             if record is not None:
                 return record
@@ -86,6 +97,8 @@ class PatientService:
         phone: str,
         details: PatientDetails,
         document: IdentificationDocument | None = None,
+        *,
+        no_known_allergies: bool = False,
     ) -> Patient:
         """Creates the record of a person that the caller identified, and an account if an email address is given.
 
@@ -94,7 +107,14 @@ class PatientService:
         async with self._work.begin() as tx:
             user_id = None if email is None else (await open_account(tx, email, full_name, phone)).id
             record = await self.open_record(
-                tx, user_id, full_name, phone, details, identified_by=caller.user_id, document=document
+                tx,
+                user_id,
+                full_name,
+                phone,
+                details,
+                identified_by=caller.user_id,
+                document=document,
+                asked_by=caller.user_id if no_known_allergies else None,
             )
             await tx[AuditWriter].record(AuditEvent.PATIENT_CREATED, _subject(record.id))
             return await tx[PatientRepository].get(record.id)
@@ -125,7 +145,7 @@ class PatientService:
         """
         async with self._work.begin() as tx:
             current = await tx[PatientRepository].get_for_update(patient_id)
-            patient = changed(current, change, self._clock.today())
+            patient = self._changed(caller, current, change)
             check_same_email(current, email)
             return await _save(tx, caller, current, patient)
 
@@ -136,10 +156,13 @@ class PatientService:
         """
         async with self._work.begin() as tx:
             current = await tx[PatientRepository].by_user_for_update(caller.user_id)
-            saved = await _save(tx, caller, current, changed(current, change, self._clock.today()))
+            saved = await _save(tx, caller, current, self._changed(caller, current, change))
             if keeps_identification(current, saved):
                 return saved
             return await tx[PatientRepository].end_identification(saved.id)
+
+    def _changed(self, caller: Caller, current: Patient, change: PatientChange) -> Patient:
+        return changed(current, change, self._clock.today(), AllergiesAsked(caller.user_id, "", self._clock.now()))
 
     @staticmethod
     async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> UUID:

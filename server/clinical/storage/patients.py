@@ -14,6 +14,7 @@ from server.audit.storage.audit_writer import audit_params, audited_page, audite
 from server.auth.storage.tables import user_named_at, users
 from server.clinical.entities import Patient, PatientEmailStatus
 from server.clinical.patient_entities import (
+    AllergiesAsked,
     EmailDetachment,
     EmailDetachReason,
     Identification,
@@ -35,6 +36,7 @@ _words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
 
 _requester = users.alias("requester")
 _identifier = user_named_at(_column.identified_by, _column.identified_at, "identifier")
+_asker = user_named_at(_column.no_allergies_by, _column.no_allergies_at, "asker")
 _READ: Select[Any] = select(
     *patients.c,
     func.coalesce(users.c.email, "").label("email"),
@@ -46,6 +48,7 @@ _READ: Select[Any] = select(
     email_detachments.c.expires_at.label("request_expires_at"),
     _requester.c.full_name.label("requester_name"),
     _identifier.c.full_name.label("identifier_name"),
+    _asker.c.full_name.label("asker_name"),
 ).select_from(
     patients.outerjoin(users, users.c.id == _column.user_id)
     .outerjoin(
@@ -56,6 +59,7 @@ _READ: Select[Any] = select(
     )
     .outerjoin(_requester, _requester.c.id == email_detachments.c.requested_by)
     .outerjoin(_identifier, true())
+    .outerjoin(_asker, true())
 )
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
@@ -67,9 +71,16 @@ _LOCK_BY_ID = _BY_ID.with_for_update(of=patients, key_share=True)
 _LOCK_BY_USER = _BY_USER.with_for_update(of=patients, key_share=True)
 
 _staff = bindparam("staff_id", type_=Uuid)
+_asked_by = bindparam("asked_by", type_=Uuid)
 _INSERT = (
     insert(patients)
-    .values(name_words=_words, identified_by=_staff, identified_at=case((_staff.is_not(None), func.now())))
+    .values(
+        name_words=_words,
+        identified_by=_staff,
+        identified_at=case((_staff.is_not(None), func.now())),
+        no_allergies_by=_asked_by,
+        no_allergies_at=case((_asked_by.is_not(None), func.now())),
+    )
     .on_conflict_do_nothing(index_elements=[_column.reference_number])
     .returning(_column.id)
 )
@@ -190,10 +201,12 @@ class PatientRepository:
         *,
         identified_by: UUID | None = None,
         document: IdentificationDocument | None = None,
+        asked_by: UUID | None = None,
     ) -> PatientRecord | None:
         """Stores a new record; returns None and stores nothing if the reference number is taken.
 
-        identified_by: the member of staff who identified the person; None for a self-asserted record.
+        identified_by: the member of staff who identified the person; None for a self-asserted record. asked_by: the
+        account that records that the patient has no known allergies.
         """
         values = {
             "id": new_id(),
@@ -201,6 +214,7 @@ class PatientRepository:
             "reference_number": reference_number,
             "staff_id": identified_by,
             "identified_document": document,
+            "asked_by": asked_by,
             **_found_by(full_name, phone, details.date_of_birth),
             **_details(details),
         }
@@ -219,6 +233,8 @@ class PatientRepository:
             "user_id": patient.user_id,
             **found_by,
             "full_emails": patient.full_emails,
+            "no_allergies_by": None if patient.allergies_asked is None else patient.allergies_asked.account_id,
+            "no_allergies_at": None if patient.allergies_asked is None else patient.allergies_asked.at,
         }
         await self._connection.execute(_SAVE, values | _details(patient))
         if patient.user_id is not None:
@@ -296,7 +312,12 @@ def _patient(row: Row) -> Patient:
         full_emails=row["full_emails"],
         detachment=None if row["requested_by"] is None else _detachment(row),
         identification=None if row["identified_at"] is None else _identification(row),
+        allergies_asked=None if row["no_allergies_at"] is None else _allergies_asked(row),
     )
+
+
+def _allergies_asked(row: Row) -> AllergiesAsked:
+    return AllergiesAsked(row["no_allergies_by"], row["asker_name"] or "", row["no_allergies_at"])
 
 
 def _identification(row: Row) -> Identification:

@@ -26,6 +26,9 @@ _doctor_then = user_named_at(prescriptions.c.doctor_id, prescriptions.c.created_
 _patient_then = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient_then")
 
 
+_asker = user_named_at(patients.c.no_allergies_by, patients.c.no_allergies_at, "asker")
+
+
 def _in_digits(quantity: ColumnElement[Decimal]) -> ColumnElement[str]:
     """Returns a quantity as text, because JSON readers take numbers for floats."""
     return cast(func.trim_scale(quantity), Text)
@@ -63,6 +66,9 @@ select_prescription: Select[Any] = select(
     email_status(_account).label("patient_email_status"),
     patients.c.date_of_birth.label("patient_date_of_birth"),
     patients.c.allergies.label("patient_allergies"),
+    patients.c.no_allergies_by,
+    patients.c.no_allergies_at,
+    _asker.c.full_name.label("asker_name"),
     patients.c.insurance_provider,
     patients.c.insurance_number,
     prescriptions.c.doctor_id,
@@ -101,6 +107,7 @@ select_prescription: Select[Any] = select(
     .join(_doctor, _doctor.c.id == prescriptions.c.doctor_id)
     .join(_doctor_then, true())
     .join(_patient_then, true())
+    .outerjoin(_asker, true())
     .join(qr_codes, (qr_codes.c.prescription_id == prescriptions.c.id) & qr_codes.c.replaced_at.is_(None))
 )
 """A prescription with everything that any of its readers may see, its items and its open QR code, in one row.

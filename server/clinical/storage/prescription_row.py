@@ -14,6 +14,7 @@ from server.clinical.entities import (
     QrCode,
     QrTextFormat,
 )
+from server.clinical.patient_entities import AllergiesAsked
 from server.clinical.quantities import QuantityUnit
 from server.db.connection import Row, read_id
 
@@ -54,6 +55,7 @@ def prescription_of(row: Row) -> Prescription:
         suspended_at=row["suspended_at"],
         prescriber_inactive=row["prescriber_inactive"],
         patient_identified=row["patient_identified"],
+        patient_allergies_asked=None if row["no_allergies_at"] is None else _allergies_asked(row),
     )
 
 
@@ -72,6 +74,10 @@ def _item(values: Sequence[Any]) -> PrescriptionItem:
         dispensed_quantity=Decimal(dispensed),
         quantity_unit=QuantityUnit(unit),
     )
+
+
+def _allergies_asked(row: Row) -> AllergiesAsked:
+    return AllergiesAsked(row["no_allergies_by"], row["asker_name"] or "", row["no_allergies_at"])
 
 
 def _claim(row: Row) -> Claim:

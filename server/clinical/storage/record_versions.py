@@ -10,6 +10,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.auth.storage.tables import user_named_at, users
 from server.clinical.entities import RecordVersion
+from server.clinical.patient_entities import AllergyStatus
 from server.clinical.storage.tables import record_versions
 from server.db.connection import Connection, Row
 from server.db.keyset_query import KeysetQuery
@@ -67,4 +68,5 @@ def _version_of(row: Row) -> RecordVersion:
         blood_type=row["blood_type"],
         allergies=tuple(row["allergies"]),
         existing_conditions=tuple(row["existing_conditions"]),
+        allergy_status=AllergyStatus.of(row["allergies"], none_known=row["no_known_allergies"]),
     )

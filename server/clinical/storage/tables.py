@@ -62,6 +62,8 @@ patients = Table(
     Column("identified_by", Uuid, ForeignKey("users.id")),
     Column("identified_document", Text),
     text_column("identification_note"),
+    timestamp_column("no_allergies_at", nullable=True),
+    Column("no_allergies_by", Uuid, ForeignKey("users.id")),
     CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),
     CheckConstraint("blood_type IN ('', 'A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')", name="blood_type"),
     CheckConstraint("version > 0", name="version"),
@@ -75,6 +77,10 @@ patients = Table(
         " OR identified_by IS NULL AND identified_document IS NULL AND identification_note = ''",
         name="identified",
     ),
+    CheckConstraint(
+        "(no_allergies_at IS NULL) = (no_allergies_by IS NULL) AND (no_allergies_at IS NULL OR allergies = '{}')",
+        name="no_allergies",
+    ),
     Index("ix_patients_name_words", "name_words", postgresql_using="gin"),
     Index("ix_patients_sort_name_id", "sort_name", "id"),
 )
@@ -84,6 +90,8 @@ changed_by: the author that an update passes to the trigger of `record_versions`
 full_emails: the patient asked for complete emails, with diagnosis and medicines.
 identified_at: when a member of staff (`identified_by`) identified the person; NULL for a self-asserted record.
 identified_document: NULL if none was stated.
+no_allergies_at: when `no_allergies_by` recorded that the patient has no known allergies; NULL otherwise. The trigger of
+`record_versions` empties both when allergies are listed.
 """
 
 record_versions = Table(
@@ -100,6 +108,7 @@ record_versions = Table(
     Column("blood_type", Text, nullable=False),
     Column("allergies", ARRAY(Text), nullable=False),
     Column("existing_conditions", ARRAY(Text), nullable=False),
+    Column("no_known_allergies", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("patient_id", "version"),
     info=APPEND_ONLY,
 )

@@ -12,7 +12,13 @@ from medconnect_client.models._history import (
     PatientHistoryEntry,
     RecordVersion,
 )
-from medconnect_client.models._identity import IdentificationDocument, PatientAssurance, PatientIdentification
+from medconnect_client.models._identity import (
+    AllergiesAsked,
+    AllergyStatus,
+    IdentificationDocument,
+    PatientAssurance,
+    PatientIdentification,
+)
 from medconnect_client.models._limits import (
     RateLimit,
     RateLimitBucket,
@@ -101,6 +107,8 @@ __all__ = [
     "AccessLogEntry",
     "AccountChanges",
     "AccountDetails",
+    "AllergiesAsked",
+    "AllergyStatus",
     "AuditRecord",
     "ConfirmedTotp",
     "DeactivationReason",

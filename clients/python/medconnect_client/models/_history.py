@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
+from medconnect_client.models._identity import AllergyStatus
 from medconnect_client.models._people import Gender, Role
 from medconnect_client.models._prescriptions import MedicalVisit, PatientPrescription, Prescription
 
@@ -45,3 +46,4 @@ class RecordVersion:
     blood_type: str
     allergies: tuple[str, ...]
     existing_conditions: tuple[str, ...]
+    allergy_status: AllergyStatus

@@ -1,8 +1,28 @@
-"""The identification of patients."""
+"""The identification of patients, and what is known of their allergies."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+
+class AllergyStatus(StrEnum):
+    """The knowledge about a patient's allergies."""
+
+    NOT_RECORDED = "not_recorded"
+    """The patient may have some: ask before you prescribe or dispense."""
+    NONE_KNOWN = "none_known"
+    LISTED = "listed"
+    UNKNOWN = "unknown"
+    """A value that this client does not know, or none, from an older server."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllergiesAsked:
+    """The recording that a patient has no known allergies."""
+
+    asked_by: str
+    """The name of the account that recorded it: a doctor's, or the patient's own."""
+    asked_at: datetime
 
 
 class PatientAssurance(StrEnum):

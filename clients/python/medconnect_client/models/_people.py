@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from medconnect_client.models._identity import IdentificationDocument, PatientAssurance, PatientIdentification
+from medconnect_client.models._identity import (
+    AllergiesAsked,
+    AllergyStatus,
+    IdentificationDocument,
+    PatientAssurance,
+    PatientIdentification,
+)
 
 
 class Role(StrEnum):
@@ -173,7 +179,7 @@ class _PatientRecord:
     insurance_provider: str
     insurance_number: str
     allergies: tuple[str, ...]
-    """Empty if not recorded, which does not mean that the patient has none."""
+    """An empty list does not mean that there are none: `allergy_status` states what is known."""
     version: int
     """Grows by one with each change."""
     created_at: datetime
@@ -182,6 +188,9 @@ class _PatientRecord:
     """Whether a member of staff has identified the person."""
     identification: PatientIdentification | None
     """None for a self-asserted record."""
+    allergy_status: AllergyStatus
+    allergies_asked: AllergiesAsked | None
+    """None unless the patient was asked and has no known allergies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +262,8 @@ class NewPatient(_PatientDetails):
     existing_conditions: tuple[str, ...] = ()
     document: IdentificationDocument | None = None
     """The evidence by which the doctor identified the person."""
+    no_known_allergies: bool | None = None
+    """True records that the patient was asked and has no known allergies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +274,8 @@ class _RecordChanges(_PatientDetails):
     """
 
     allergies: tuple[str, ...] | None = None
+    no_known_allergies: bool | None = None
+    """True records that the patient was asked and has no known allergies; False makes them not recorded."""
     date_of_birth: date | None = None
     gender: Gender | None = None
     clear: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
+from medconnect_client.models._identity import AllergiesAsked, AllergyStatus
 from medconnect_client.models._prescriptions import PrescriptionItem, PrescriptionStatus, QrCodeInfo
 from medconnect_client.models._quantities import QuantityUnit
 
@@ -43,7 +44,7 @@ class PharmacyPrescription:
     items: tuple[PrescriptionItem, ...]
     qr_code: QrCodeInfo
     patient_allergies: tuple[str, ...]
-    """Empty if not recorded, which does not mean that the patient has none."""
+    """An empty list does not mean that there are none: `patient_allergy_status` states what is known."""
     patient_date_of_birth: date | None
     insurance_provider: str
     insurance_number: str
@@ -55,6 +56,9 @@ class PharmacyPrescription:
     """When the prescription was dispensed in full."""
     prescriber_inactive: bool | None
     """True if the account of the doctor who wrote it is deactivated; the prescription stays valid."""
+    patient_allergy_status: AllergyStatus
+    patient_allergies_asked: AllergiesAsked | None
+    """None unless the patient was asked and has no known allergies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,9 @@ PRESCRIBER_INACTIVE: Final = "The prescriber is no longer active. The prescripti
 
 def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
     """Returns a panel with all that a pharmacist needs before dispensing."""
-    allergies = ", ".join(prescription.patient_allergies)
     lines: list[RenderableType] = [
         Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insurance_text(prescription)),
-        Text.assemble("Allergies: ", (allergies, "bold white on red") if allergies else "not recorded"),
+        Text.assemble("Allergies: ", _allergies(prescription)),
         Text(f"{prescription.diagnosis} · {prescription.doctor_name}, licence {prescription.doctor_license_number}"),
         *([Text(PRESCRIBER_INACTIVE, "bold yellow")] if prescription.prescriber_inactive else []),
         Text(f"written {moment(prescription.created_at)}, valid until {moment(prescription.expires_at)}"),
@@ -58,6 +57,16 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
         title_align="left",
         subtitle_align="right",
     )
+
+
+def _allergies(prescription: PharmacyPrescription) -> tuple[str, str]:
+    """Returns what is known about the patient's allergies, and its style."""
+    if prescription.patient_allergies:
+        return ", ".join(prescription.patient_allergies), "bold white on red"
+    asked = prescription.patient_allergies_asked
+    if asked is None:
+        return "not recorded", "bold yellow"
+    return f"none known (asked {asked.asked_at.astimezone():%Y-%m-%d}, {asked.asked_by})", "dim"
 
 
 def medicines(items: Sequence[PrescriptionItem]) -> Table:

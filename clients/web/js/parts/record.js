@@ -1,6 +1,6 @@
 /** A patient's record: its view and its form fields. */
 
-import { calendarDay, definitionList, html, label, nothing } from "../view.js";
+import { calendarDay, day, definitionList, html, label, notice, nothing } from "../view.js";
 
 const GENDERS = [["female", "Female"], ["male", "Male"], ["other", "Other"]];
 const BLOOD_TYPES = ["A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"].map((type) => [type, type]);
@@ -20,10 +20,19 @@ export function record(patient) {
   ]);
 }
 
-/** Renders allergies prominently. An empty list does not mean that the patient has no allergies. */
-export function allergies(list) {
-  if (!list.length) return html`<p class="quiet">Allergies not recorded.</p>`;
-  return html`<div class="notice bad"><p><strong>Allergies:</strong> ${list.join(", ")}</p></div>`;
+/** Renders what is known about the allergies of a record. An empty list does not mean that the patient has none. */
+export function allergies({ allergies: list, allergiesAsked: asked }) {
+  if (list.length) return html`<div class="notice bad"><p><strong>Allergies:</strong> ${list.join(", ")}</p></div>`;
+  if (asked) return html`<p class="quiet">No known allergies (asked ${day(asked.askedAt)}, ${asked.askedBy}).</p>`;
+  return notice("busy", html`<strong>Allergies not recorded.</strong>`);
+}
+
+const NONE_KNOWN = [["none", "Asked: no known allergies"]];
+
+/** Returns what a form states about a record without listed allergies, as fields of the request. */
+export function allergyAnswer(answer, before = {}) {
+  const known = before.allergyStatus === "none_known";
+  return (answer === "none") === known ? {} : { noKnownAllergies: answer === "none" };
 }
 
 /** The names of the fields that both patients and doctors can change. */
@@ -46,6 +55,7 @@ export function recordFields(form, patient = {}, { own = false, demanded = false
       ${form.text("phone", "Phone", { type: "tel", autocomplete: filled("tel"), value: patient.phone, optional })}
     </div>
     ${form.area("allergies", "Allergies", { kind: "list", value: patient.allergies, optional, hint: "Enter one per line." })}
+    ${form.choice("noKnownAllergies", "If you list none", NONE_KNOWN, { value: patient.allergyStatus === "none_known" ? "none" : "", optional, none: "Allergies not recorded" })}
     ${form.text("address", "Address", { autocomplete: filled("street-address"), value: patient.address, optional })}
     <div class="columns">
       ${form.text("emergencyContact", "Emergency contact", { value: patient.emergencyContact, optional })}

@@ -3,7 +3,7 @@
 import { calendarDay, definitionList, html, label, moment } from "../view.js";
 
 const NAMES = {
-  dateOfBirth: "Date of birth", gender: "Gender", bloodType: "Blood type", allergies: "Allergies",
+  dateOfBirth: "Date of birth", gender: "Gender", bloodType: "Blood type", allergies: "Allergies", allergyStatus: "Allergies",
   existingConditions: "Existing conditions",
 };
 const TEXTS = {
@@ -22,6 +22,8 @@ export function versionRow(version) {
 }
 
 function former(version, name) {
+  if (name.startsWith("allerg") && version.allergyStatus === "none_known") return "no known allergies";
+  if (name === "allergyStatus") return html`<span class="quiet">not recorded</span>`;
   const value = version[name];
   return value?.length ? (TEXTS[name] ?? String)(value) : html`<span class="quiet">not recorded</span>`;
 }

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from medconnect.clinical.v1 import allergies_pb2 as _allergies_pb2
 from medconnect.clinical.v1 import email_detachment_pb2 as _email_detachment_pb2
 from medconnect.clinical.v1 import identification_pb2 as _identification_pb2
 import builtins as _builtins
@@ -108,6 +109,8 @@ class Patient(_message.Message):
     ASSURANCE_FIELD_NUMBER: _builtins.int
     IDENTIFICATION_FIELD_NUMBER: _builtins.int
     IDENTIFICATION_NOTE_FIELD_NUMBER: _builtins.int
+    ALLERGY_STATUS_FIELD_NUMBER: _builtins.int
+    ALLERGIES_ASKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -146,9 +149,11 @@ class Patient(_message.Message):
     """Whether a member of staff has identified the person."""
     identification_note: _builtins.str
     """The remark of the identification; empty if there is none."""
+    allergy_status: _allergies_pb2.AllergyStatus.ValueType
+    """What is known about the patient's allergies."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies; an empty list does not mean that there are none: `allergy_status` states what is known."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -175,6 +180,10 @@ class Patient(_message.Message):
     @_builtins.property
     def identification(self) -> _identification_pb2.PatientIdentification:
         """The identification; absent for a self-asserted record."""
+
+    @_builtins.property
+    def allergies_asked(self) -> _allergies_pb2.AllergiesAsked:
+        """Who recorded that the patient has no known allergies, and when; absent unless the status is NONE_KNOWN."""
 
     def __init__(
         self,
@@ -203,10 +212,12 @@ class Patient(_message.Message):
         assurance: _identification_pb2.PatientAssurance.ValueType = ...,
         identification: _identification_pb2.PatientIdentification | None = ...,
         identification_note: _builtins.str = ...,
+        allergy_status: _allergies_pb2.AllergyStatus.ValueType = ...,
+        allergies_asked: _allergies_pb2.AllergiesAsked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "gender", b"gender", "identification", b"identification", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "allergies_asked", b"allergies_asked", "created_at", b"created_at", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "gender", b"gender", "identification", b"identification", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "assurance", b"assurance", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "identification", b"identification", "identification_note", b"identification_note", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "allergies_asked", b"allergies_asked", "allergy_status", b"allergy_status", "assurance", b"assurance", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "identification", b"identification", "identification_note", b"identification_note", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -278,6 +289,8 @@ class PatientProfile(_message.Message):
     FULL_EMAILS_FIELD_NUMBER: _builtins.int
     ASSURANCE_FIELD_NUMBER: _builtins.int
     IDENTIFICATION_FIELD_NUMBER: _builtins.int
+    ALLERGY_STATUS_FIELD_NUMBER: _builtins.int
+    ALLERGIES_ASKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -310,9 +323,11 @@ class PatientProfile(_message.Message):
     """True if the patient asked for complete emails, with diagnosis and medicines."""
     assurance: _identification_pb2.PatientAssurance.ValueType
     """Whether a member of staff has identified the patient. Changing the date of birth ends an identification."""
+    allergy_status: _allergies_pb2.AllergyStatus.ValueType
+    """What is known about the patient's allergies."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies; an empty list does not mean that there are none: `allergy_status` states what is known."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -325,6 +340,10 @@ class PatientProfile(_message.Message):
     @_builtins.property
     def identification(self) -> _identification_pb2.PatientIdentification:
         """The identification; absent for a self-asserted record."""
+
+    @_builtins.property
+    def allergies_asked(self) -> _allergies_pb2.AllergiesAsked:
+        """Who recorded that the patient has no known allergies, and when; absent unless the status is NONE_KNOWN."""
 
     def __init__(
         self,
@@ -349,10 +368,12 @@ class PatientProfile(_message.Message):
         full_emails: _builtins.bool = ...,
         assurance: _identification_pb2.PatientAssurance.ValueType = ...,
         identification: _identification_pb2.PatientIdentification | None = ...,
+        allergy_status: _allergies_pb2.AllergyStatus.ValueType = ...,
+        allergies_asked: _allergies_pb2.AllergiesAsked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "gender", b"gender", "identification", b"identification", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "allergies_asked", b"allergies_asked", "created_at", b"created_at", "gender", b"gender", "identification", b"identification", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "assurance", b"assurance", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "full_name", b"full_name", "gender", b"gender", "id", b"id", "identification", b"identification", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "allergies_asked", b"allergies_asked", "allergy_status", b"allergy_status", "assurance", b"assurance", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "full_name", b"full_name", "gender", b"gender", "id", b"id", "identification", b"identification", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -380,6 +401,7 @@ class CreatePatientRequest(_message.Message):
     ALLERGIES_FIELD_NUMBER: _builtins.int
     EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
+    NO_KNOWN_ALLERGIES_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The email address; if it is left out, no account is created and no email is sent. The address is bound to the
     record, and its owner is invited to confirm it.
@@ -406,9 +428,11 @@ class CreatePatientRequest(_message.Message):
     """The insurance policy number."""
     document: _identification_pb2.IdentificationDocument.ValueType
     """The evidence by which the caller identified the person; the record is identified even if it is left out."""
+    no_known_allergies: _builtins.bool
+    """True records that the patient was asked and has no known allergies; refused together with allergies."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies. A request without any leaves them not recorded, unless `no_known_allergies` is true."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -431,10 +455,11 @@ class CreatePatientRequest(_message.Message):
         allergies: _abc.Iterable[_builtins.str] | None = ...,
         existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
         document: _identification_pb2.IdentificationDocument.ValueType | None = ...,
+        no_known_allergies: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_document", b"_document", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "blood_type", b"blood_type", "document", b"document", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_document", b"_document", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_no_known_allergies", b"_no_known_allergies", "_phone", b"_phone", "address", b"address", "blood_type", b"blood_type", "document", b"document", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "no_known_allergies", b"no_known_allergies", "phone", b"phone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_document", b"_document", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "document", b"document", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_document", b"_document", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_no_known_allergies", b"_no_known_allergies", "_phone", b"_phone", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "document", b"document", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "no_known_allergies", b"no_known_allergies", "phone", b"phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
     _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
@@ -452,6 +477,8 @@ class CreatePatientRequest(_message.Message):
     _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
     _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
     _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__no_known_allergies: _TypeAlias = _typing.Literal["no_known_allergies"]  # noqa: Y015
+    _WhichOneofArgType__no_known_allergies: _TypeAlias = _typing.Literal["_no_known_allergies", b"_no_known_allergies"]  # noqa: Y015
     _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
     _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
     @_typing.overload
@@ -470,6 +497,8 @@ class CreatePatientRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_known_allergies) -> _WhichOneofReturnType__no_known_allergies | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
 
@@ -567,6 +596,7 @@ class UpdatePatientRequest(_message.Message):
     EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
     CLEAR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    NO_KNOWN_ALLERGIES_FIELD_NUMBER: _builtins.int
     patient_id: _builtins.str
     """The patient's id."""
     full_name: _builtins.str
@@ -595,9 +625,11 @@ class UpdatePatientRequest(_message.Message):
     """The version that the update is based on; the update is refused if the record has another version. Required if the
     update replaces or removes an allergy or a condition.
     """
+    no_known_allergies: _builtins.bool
+    """True records no known allergies, refused while some are listed and not cleared with it; false, not recorded."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies. A list that is set ends an earlier recording that none are known."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -626,10 +658,11 @@ class UpdatePatientRequest(_message.Message):
         existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
         clear: _abc.Iterable[_builtins.str] | None = ...,
         version: _builtins.int | None = ...,
+        no_known_allergies: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_name", b"_full_name", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_name", b"_full_name", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_no_known_allergies", b"_no_known_allergies", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "no_known_allergies", b"no_known_allergies", "phone", b"phone", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_name", b"_full_name", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "patient_id", b"patient_id", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_name", b"_full_name", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_no_known_allergies", b"_no_known_allergies", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "no_known_allergies", b"no_known_allergies", "patient_id", b"patient_id", "phone", b"phone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
     _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
@@ -651,6 +684,8 @@ class UpdatePatientRequest(_message.Message):
     _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
     _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
     _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__no_known_allergies: _TypeAlias = _typing.Literal["no_known_allergies"]  # noqa: Y015
+    _WhichOneofArgType__no_known_allergies: _TypeAlias = _typing.Literal["_no_known_allergies", b"_no_known_allergies"]  # noqa: Y015
     _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
     _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
     _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
@@ -675,6 +710,8 @@ class UpdatePatientRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_known_allergies) -> _WhichOneofReturnType__no_known_allergies | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
     @_typing.overload

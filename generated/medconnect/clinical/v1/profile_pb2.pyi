@@ -81,6 +81,7 @@ class UpdateProfileRequest(_message.Message):
     CLEAR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     FULL_EMAILS_FIELD_NUMBER: _builtins.int
+    NO_KNOWN_ALLERGIES_FIELD_NUMBER: _builtins.int
     phone: _builtins.str
     """The phone number."""
     date_of_birth: _builtins.str
@@ -107,9 +108,11 @@ class UpdateProfileRequest(_message.Message):
     """True to get complete emails, with diagnosis and medicines; false to get them as the hospital sends them by default.
     Emails to an unconfirmed address contain no health data in any case.
     """
+    no_known_allergies: _builtins.bool
+    """True records no known allergies, refused while some are listed and not cleared with it; false, not recorded."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies. A list that is set ends an earlier recording that none are known."""
 
     @_builtins.property
     def clear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -131,10 +134,11 @@ class UpdateProfileRequest(_message.Message):
         clear: _abc.Iterable[_builtins.str] | None = ...,
         version: _builtins.int | None = ...,
         full_emails: _builtins.bool | None = ...,
+        no_known_allergies: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_emails", b"_full_emails", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_emails", b"_full_emails", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_no_known_allergies", b"_no_known_allergies", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "no_known_allergies", b"no_known_allergies", "phone", b"phone", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_emails", b"_full_emails", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_emails", b"_full_emails", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_no_known_allergies", b"_no_known_allergies", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "no_known_allergies", b"no_known_allergies", "phone", b"phone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
     _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
@@ -154,6 +158,8 @@ class UpdateProfileRequest(_message.Message):
     _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
     _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
     _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__no_known_allergies: _TypeAlias = _typing.Literal["no_known_allergies"]  # noqa: Y015
+    _WhichOneofArgType__no_known_allergies: _TypeAlias = _typing.Literal["_no_known_allergies", b"_no_known_allergies"]  # noqa: Y015
     _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
     _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
     _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
@@ -176,6 +182,8 @@ class UpdateProfileRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_known_allergies) -> _WhichOneofReturnType__no_known_allergies | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
     @_typing.overload

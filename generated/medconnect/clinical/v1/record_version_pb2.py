@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from medconnect.clinical.v1 import allergies_pb2 as medconnect_dot_clinical_dot_v1_dot_allergies__pb2
 from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+medconnect/clinical/v1/record_version.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\xfb\x02\n\rRecordVersion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12/\n\x0breplaced_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10replaced_by_name\x18\x04 \x01(\t\x12:\n\x10replaced_by_role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleH\x00\x88\x01\x01\x12\x16\n\x0e\x63hanged_fields\x18\x06 \x03(\t\x12\x15\n\rdate_of_birth\x18\x07 \x01(\t\x12\x33\n\x06gender\x18\x08 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderH\x01\x88\x01\x01\x12\x12\n\nblood_type\x18\t \x01(\t\x12\x11\n\tallergies\x18\n \x03(\t\x12\x1b\n\x13\x65xisting_conditions\x18\x0b \x03(\tB\x13\n\x11_replaced_by_roleB\t\n\x07_gender\"\x9c\x01\n\x19ListRecordVersionsRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa1\x01\n\x1aListRecordVersionsResponse\x12\x37\n\x08versions\x18\x01 \x03(\x0b\x32%.medconnect.clinical.v1.RecordVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"\x80\x01\n\x1bListMyRecordVersionsRequest\x12!\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa3\x01\n\x1cListMyRecordVersionsResponse\x12\x37\n\x08versions\x18\x01 \x03(\x0b\x32%.medconnect.clinical.v1.RecordVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+medconnect/clinical/v1/record_version.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&medconnect/clinical/v1/allergies.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\xba\x03\n\rRecordVersion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12/\n\x0breplaced_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10replaced_by_name\x18\x04 \x01(\t\x12:\n\x10replaced_by_role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleH\x00\x88\x01\x01\x12\x16\n\x0e\x63hanged_fields\x18\x06 \x03(\t\x12\x15\n\rdate_of_birth\x18\x07 \x01(\t\x12\x33\n\x06gender\x18\x08 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderH\x01\x88\x01\x01\x12\x12\n\nblood_type\x18\t \x01(\t\x12\x11\n\tallergies\x18\n \x03(\t\x12\x1b\n\x13\x65xisting_conditions\x18\x0b \x03(\t\x12=\n\x0e\x61llergy_status\x18\x0c \x01(\x0e\x32%.medconnect.clinical.v1.AllergyStatusB\x13\n\x11_replaced_by_roleB\t\n\x07_gender\"\x9c\x01\n\x19ListRecordVersionsRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa1\x01\n\x1aListRecordVersionsResponse\x12\x37\n\x08versions\x18\x01 \x03(\x0b\x32%.medconnect.clinical.v1.RecordVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"\x80\x01\n\x1bListMyRecordVersionsRequest\x12!\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa3\x01\n\x1cListMyRecordVersionsResponse\x12\x37\n\x08versions\x18\x01 \x03(\x0b\x32%.medconnect.clinical.v1.RecordVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,14 +46,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMYRECORDVERSIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_LISTMYRECORDVERSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTMYRECORDVERSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_RECORDVERSION']._serialized_start=208
-  _globals['_RECORDVERSION']._serialized_end=587
-  _globals['_LISTRECORDVERSIONSREQUEST']._serialized_start=590
-  _globals['_LISTRECORDVERSIONSREQUEST']._serialized_end=746
-  _globals['_LISTRECORDVERSIONSRESPONSE']._serialized_start=749
-  _globals['_LISTRECORDVERSIONSRESPONSE']._serialized_end=910
-  _globals['_LISTMYRECORDVERSIONSREQUEST']._serialized_start=913
-  _globals['_LISTMYRECORDVERSIONSREQUEST']._serialized_end=1041
-  _globals['_LISTMYRECORDVERSIONSRESPONSE']._serialized_start=1044
-  _globals['_LISTMYRECORDVERSIONSRESPONSE']._serialized_end=1207
+  _globals['_RECORDVERSION']._serialized_start=248
+  _globals['_RECORDVERSION']._serialized_end=690
+  _globals['_LISTRECORDVERSIONSREQUEST']._serialized_start=693
+  _globals['_LISTRECORDVERSIONSREQUEST']._serialized_end=849
+  _globals['_LISTRECORDVERSIONSRESPONSE']._serialized_start=852
+  _globals['_LISTRECORDVERSIONSRESPONSE']._serialized_end=1013
+  _globals['_LISTMYRECORDVERSIONSREQUEST']._serialized_start=1016
+  _globals['_LISTMYRECORDVERSIONSREQUEST']._serialized_end=1144
+  _globals['_LISTMYRECORDVERSIONSRESPONSE']._serialized_start=1147
+  _globals['_LISTMYRECORDVERSIONSRESPONSE']._serialized_end=1310
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from medconnect.clinical.v1 import allergies_pb2 as _allergies_pb2
 from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
 from medconnect.options.v1 import access_pb2 as _access_pb2
 import builtins as _builtins
@@ -38,6 +39,7 @@ class RecordVersion(_message.Message):
     BLOOD_TYPE_FIELD_NUMBER: _builtins.int
     ALLERGIES_FIELD_NUMBER: _builtins.int
     EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
+    ALLERGY_STATUS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The entry's id, a UUID."""
     version: _builtins.int
@@ -52,6 +54,8 @@ class RecordVersion(_message.Message):
     """The former gender; absent if it was not stated."""
     blood_type: _builtins.str
     """The former blood type; empty if it was not known."""
+    allergy_status: _allergies_pb2.AllergyStatus.ValueType
+    """What was known about the patient's allergies."""
     @_builtins.property
     def replaced_at(self) -> _timestamp_pb2.Timestamp:
         """The time at which the change replaced this version."""
@@ -82,10 +86,11 @@ class RecordVersion(_message.Message):
         blood_type: _builtins.str = ...,
         allergies: _abc.Iterable[_builtins.str] | None = ...,
         existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
+        allergy_status: _allergies_pb2.AllergyStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "_replaced_by_role", b"_replaced_by_role", "gender", b"gender", "replaced_at", b"replaced_at", "replaced_by_role", b"replaced_by_role"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "_replaced_by_role", b"_replaced_by_role", "allergies", b"allergies", "blood_type", b"blood_type", "changed_fields", b"changed_fields", "date_of_birth", b"date_of_birth", "existing_conditions", b"existing_conditions", "gender", b"gender", "id", b"id", "replaced_at", b"replaced_at", "replaced_by_name", b"replaced_by_name", "replaced_by_role", b"replaced_by_role", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "_replaced_by_role", b"_replaced_by_role", "allergies", b"allergies", "allergy_status", b"allergy_status", "blood_type", b"blood_type", "changed_fields", b"changed_fields", "date_of_birth", b"date_of_birth", "existing_conditions", b"existing_conditions", "gender", b"gender", "id", b"id", "replaced_at", b"replaced_at", "replaced_by_name", b"replaced_by_name", "replaced_by_role", b"replaced_by_role", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from medconnect.clinical.v1 import allergies_pb2 as _allergies_pb2
 from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
 from medconnect.clinical.v1 import quantity_pb2 as _quantity_pb2
 import builtins as _builtins
@@ -97,6 +98,8 @@ class PharmacyPrescription(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     FULFILLED_AT_FIELD_NUMBER: _builtins.int
     PRESCRIBER_INACTIVE_FIELD_NUMBER: _builtins.int
+    PATIENT_ALLERGY_STATUS_FIELD_NUMBER: _builtins.int
+    PATIENT_ALLERGIES_ASKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -121,6 +124,8 @@ class PharmacyPrescription(_message.Message):
     """True if the prescriber is no longer active: their account is deactivated, and the prescription stays valid; absent
     otherwise.
     """
+    patient_allergy_status: _allergies_pb2.AllergyStatus.ValueType
+    """What is known about the patient's allergies."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_prescription_pb2.PrescriptionItem]:
         """The medicines, in their original order."""
@@ -131,7 +136,7 @@ class PharmacyPrescription(_message.Message):
 
     @_builtins.property
     def patient_allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies; an empty list does not mean that there are none: `patient_allergy_status` states what is known."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -144,6 +149,10 @@ class PharmacyPrescription(_message.Message):
     @_builtins.property
     def fulfilled_at(self) -> _timestamp_pb2.Timestamp:
         """The time at which the prescription was dispensed in full; absent until then."""
+
+    @_builtins.property
+    def patient_allergies_asked(self) -> _allergies_pb2.AllergiesAsked:
+        """Who recorded that the patient has no known allergies, and when; absent unless the status is NONE_KNOWN."""
 
     def __init__(
         self,
@@ -165,10 +174,12 @@ class PharmacyPrescription(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         fulfilled_at: _timestamp_pb2.Timestamp | None = ...,
         prescriber_inactive: _builtins.bool | None = ...,
+        patient_allergy_status: _allergies_pb2.AllergyStatus.ValueType = ...,
+        patient_allergies_asked: _allergies_pb2.AllergiesAsked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "patient_allergies_asked", b"patient_allergies_asked", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_license_number", b"doctor_license_number", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "items", b"items", "patient_allergies", b"patient_allergies", "patient_date_of_birth", b"patient_date_of_birth", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_license_number", b"doctor_license_number", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "items", b"items", "patient_allergies", b"patient_allergies", "patient_allergies_asked", b"patient_allergies_asked", "patient_allergy_status", b"patient_allergy_status", "patient_date_of_birth", b"patient_date_of_birth", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__prescriber_inactive: _TypeAlias = _typing.Literal["prescriber_inactive"]  # noqa: Y015
     _WhichOneofArgType__prescriber_inactive: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive"]  # noqa: Y015

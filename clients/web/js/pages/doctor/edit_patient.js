@@ -1,6 +1,6 @@
 import { write } from "../../api.js";
 import { changes, Form } from "../../form.js";
-import { RECORD_FIELDS, recordFields } from "../../parts/record.js";
+import { allergyAnswer, RECORD_FIELDS, recordFields } from "../../parts/record.js";
 import { html, notice, nothing } from "../../view.js";
 import { existingConditions, fullName } from "./fields.js";
 import { readPatient } from "./patient_banner.js";
@@ -39,7 +39,11 @@ export default async function open(page) {
 }
 
 function save(patient, values) {
-  return write("PUT", `/doctors/patients/${patient.id}`, { ...changes(patient, values, FIELDS), version: patient.version });
+  return write("PUT", `/doctors/patients/${patient.id}`, {
+    ...changes(patient, values, FIELDS),
+    ...allergyAnswer(values.noKnownAllergies, patient),
+    version: patient.version,
+  });
 }
 
 // A field that the user has edited keeps its text; all others show the newer record.

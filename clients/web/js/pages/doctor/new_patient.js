@@ -1,7 +1,7 @@
 import { write } from "../../api.js";
 import { Form } from "../../form.js";
 import { DOCUMENTS } from "../../parts/identification.js";
-import { recordFields } from "../../parts/record.js";
+import { allergyAnswer, recordFields } from "../../parts/record.js";
 import { html } from "../../view.js";
 import { email, existingConditions, fullName } from "./fields.js";
 import { similarNotice, similarRecords } from "./similar.js";
@@ -22,7 +22,8 @@ export default function open(page) {
         return;
       }
     }
-    const { patient } = await write("POST", "/doctors/patients", values);
+    const request = { ...values, noKnownAllergies: undefined, ...allergyAnswer(values.noKnownAllergies) };
+    const { patient } = await write("POST", "/doctors/patients", request);
     page.go(`/patients/${patient.id}`);
   });
   page.show(() => html`<section class="card">

@@ -2,6 +2,7 @@ import { read, write } from "../../api.js";
 import { Form, withFieldNames } from "../../form.js";
 import { atQuantity } from "../../parts/quantity.js";
 import { html, label, nothing } from "../../view.js";
+import { askAllergies } from "./ask_allergies.js";
 import { identifyForm } from "./identify.js";
 import { MedicineLines } from "./medicine_lines.js";
 import { noEmailNotice, patientBanner, readPatient } from "./patient_banner.js";
@@ -23,8 +24,10 @@ export default async function open(page) {
   });
   const lines = new MedicineLines(page, form);
   const identify = identifyForm(page, patient, (identified) => { patient = identified; });
+  const ask = askAllergies(page, () => patient, (asked) => { patient = asked; });
   page.show(() => html`
     ${patientBanner(patient)}
+    ${ask()}
     ${noEmailNotice(patient.emailStatus)}
     ${identify()}
     ${form.around(html`

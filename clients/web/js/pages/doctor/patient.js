@@ -37,7 +37,7 @@ export default async function open(page) {
 
 function recordCard(patient) {
   return html`<section class="card" aria-label="Record">
-    ${allergies(patient.allergies)}
+    ${allergies(patient)}
     ${conditions(patient.existingConditions)}
     ${record(patient)}
     <p class="quiet">Identity: ${identification(patient)}${patient.identificationNote ? html`. ${patient.identificationNote}` : nothing}</p>

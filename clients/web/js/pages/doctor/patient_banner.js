@@ -18,7 +18,7 @@ export function patientBanner(patient) {
       <span class="number">${patient.referenceNumber}</span>
       ${patient.assurance === "self_asserted" ? html`<strong>not identified</strong>` : nothing}
     </p>
-    ${allergies(patient.allergies)}
+    ${allergies(patient)}
     ${conditions(patient.existingConditions)}
   </section>`;
 }

@@ -1,14 +1,15 @@
 import { read, write } from "../../api.js";
 import { changes, Form } from "../../form.js";
 import { identification } from "../../parts/identification.js";
-import { allergies, record, RECORD_FIELDS, recordFields } from "../../parts/record.js";
+import { allergies, allergyAnswer, record, RECORD_FIELDS, recordFields } from "../../parts/record.js";
 import { html, notice, nothing } from "../../view.js";
 
 export default async function open(page) {
   let { patient } = await read("/patients/profile", {}, page.signal);
   let saved = false;
   const form = new Form(page, async (values) => {
-    const update = { ...changes(patient, values, RECORD_FIELDS), version: patient.version };
+    const answer = allergyAnswer(values.noKnownAllergies, patient);
+    const update = { ...changes(patient, values, RECORD_FIELDS), ...answer, version: patient.version };
     patient = (await write("PUT", "/patients/profile", update)).patient;
     saved = true;
     page.say("Your record was saved.");
@@ -24,7 +25,7 @@ export default async function open(page) {
   page.show(() => html`
     ${saved ? notice("good", "Your record was saved.") : nothing}
     ${patient.assurance === "self_asserted" ? unidentified(patient) : nothing}
-    <section class="card">${allergies(patient.allergies)} ${record(patient)}
+    <section class="card">${allergies(patient)} ${record(patient)}
       <p class="quiet">Identity: ${identification(patient)}</p></section>
     <section class="card" aria-labelledby="change">
       <h2 id="change">Edit record</h2>

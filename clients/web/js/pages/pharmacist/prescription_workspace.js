@@ -34,13 +34,18 @@ export class PrescriptionWorkspace {
     return html`${this.#said ? notice("good", this.#said) : nothing}
       ${this.#failure ? problem(this.#failure) : nothing}
       <section class="card dense" aria-label="Patient and prescription">
-        ${allergies(this.#prescription.patientAllergies)} ${details(this.#prescription)} ${course(this.#prescription)}
+        ${this.#allergies()} ${details(this.#prescription)} ${course(this.#prescription)}
       </section>
       <section class="card">${items(this.#prescription)}
         ${isFinal(this.#prescription) || status === "validated" ? nothing : this.#unclaimed()}
       </section>
       ${status === "validated" ? this.#claimed() : nothing}
       <p><a href="#/dispensed/${this.#prescription.id}">Pharmacy log</a></p>`;
+  }
+
+  #allergies() {
+    const { patientAllergies, patientAllergiesAsked } = this.#prescription;
+    return allergies({ allergies: patientAllergies, allergiesAsked: patientAllergiesAsked });
   }
 
   #unclaimed() {
@@ -59,7 +64,7 @@ export class PrescriptionWorkspace {
   #mine() {
     return html`<section class="card" aria-labelledby="dispense">
       <h2 id="dispense" tabindex="-1">Dispense</h2>
-      ${allergies(this.#prescription.patientAllergies)}
+      ${this.#allergies()}
       ${this.#claim.show()}
       <div class="actions field">
         ${this.#button("Renew", "second", this.#validate)} ${this.#button("Release", "second", this.#release)} ${this.#endButton()}
