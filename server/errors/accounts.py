@@ -35,10 +35,10 @@ class RoleNotAllowed(PermissionDenied):
 
 
 class AccountNotVerified(PermissionDenied):
-    """An admin has not verified the caller's licence yet."""
+    """An admin has not verified the caller's licence and workplace yet."""
 
     reason = Reason.ACCOUNT_NOT_VERIFIED
-    message = "Your licence has not been verified yet."
+    message = "Your licence and workplace have not been verified yet."
 
 
 class OrganisationRequired(PermissionDenied):

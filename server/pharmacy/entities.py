@@ -80,6 +80,7 @@ class EndedBy(StrEnum):
     ACCOUNT = "the account was deactivated"
     MEMBERSHIP = "the membership ended"
     CLOSURE = "the pharmacy was closed"
+    WORKPLACE = "the pharmacist changed the workplace"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,12 @@ from server.config.settings import Settings
 from server.identity import Role
 from server.pagination import PageTokens
 from server.pharmacy.entities import ClaimLimits
-from server.pharmacy.services.closing import end_claims, end_claims_of_member, end_claims_of_pharmacy
+from server.pharmacy.services.closing import (
+    end_claims,
+    end_claims_of_member,
+    end_claims_of_mover,
+    end_claims_of_pharmacy,
+)
 from server.pharmacy.services.lookup_misses import LookupMisses
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.queue_admin.service import EventsService
@@ -149,7 +154,16 @@ def use_cases(core: Core) -> Iterator[Services]:
             passwords=PasswordService(
                 work, passwords, mailed_codes, attempts, current_password, revocations, factor_check, policy
             ),
-            profiles=ProfileService(work, current_password, confirmation, email_changes, patients.record_phone, gate),
+            profiles=ProfileService(
+                work,
+                current_password,
+                confirmation,
+                email_changes,
+                patients.record_phone,
+                end_claims_of_mover,
+                gate,
+                revocations,
+            ),
             email_changes=email_changes,
             patients=patients,
             patient_emails=PatientEmailService(work, revocations, requires_identification=identified),

@@ -230,8 +230,8 @@ def test_patient_reads_own_history(
 
 def test_an_account_is_changed_by_its_holder(admin: Client, instance: RunningInstance, actors: Actors) -> None:
     with hired(admin, instance, models.Role.PHARMACIST) as client:
-        changed = client.auth.update_current_user(models.AccountChanges(pharmacy_address="2 Harbour Street"))
-        assert changed.pharmacy_address == "2 Harbour Street"
+        changed = client.auth.update_current_user(models.AccountChanges(phone="+49 30 4711"))
+        assert (changed.phone, changed.status) == ("+49 30 4711", models.UserStatus.ACTIVE)
         with pytest.raises(errors.PasswordWrong):
             client.auth.update_current_user(models.AccountChanges(email=new_email(), current_password="wrong one 7"))
         code = actors.confirmation_code(Actor(changed.id, changed.email, ""))

@@ -107,7 +107,7 @@ def _change_password(_: World) -> auth.ChangePasswordRequest:
 
 def _updates_of_account(world: World) -> Sound:
     update = auth.UpdateCurrentUserRequest
-    pharmacist, doctor = world.actors.new_pharmacist(), world.actors.new_doctor()
+    pharmacist, other, doctor = world.actors.new_pharmacist(), world.actors.new_pharmacist(), world.actors.new_doctor()
     workplace = {"pharmacy_name": "Harbour", "pharmacy_address": "Quay 1"}
     email = {"email": new_email(), "current_password": PASSWORD}
     requests = (
@@ -115,7 +115,7 @@ def _updates_of_account(world: World) -> Sound:
         update(clear=["phone", "pharmacyAddress"]),
         update(hospital_name="St. Luke's"),
     )
-    return Sound(pharmacist, requests, (pharmacist, pharmacist, doctor))
+    return Sound(pharmacist, requests, (pharmacist, other, doctor))
 
 
 def _end_session(world: World) -> Sound:

@@ -12,7 +12,7 @@ from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.actors import Actor, Actors, new_address
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS, WRITES, json_of
 from tests.rpc.signed_in_stage import Prescription, dispense_line
@@ -40,9 +40,8 @@ class Story:
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
         self.patient = actors.new_patient("Paula Former")
-        self.doctor, self.pharmacist = actors.new_doctor(), actors.new_pharmacist()
-        workplace = auth.UpdateCurrentUserRequest(hospital_name="Old Hospital")
-        actors.auth.UpdateCurrentUser(workplace, metadata=self.doctor.metadata)
+        self.doctor, street = actors.new_doctor("Old Hospital"), new_address()
+        self.pharmacist, self.colleague = actors.new_pharmacist(street), actors.new_pharmacist(street)
         actors.open_history(self.patient)
         self._visit()
         record = clinical.UpdatePatientRequest(patient_id=self.patient.patient_id, blood_type="A+")
@@ -73,7 +72,7 @@ class Story:
         yield "ListMyRecordVersions", clinical.ListMyRecordVersionsRequest(page_size=100), self.patient
         yield "ListMyPrescriptions", clinical.ListMyPrescriptionsRequest(page_size=100), self.patient
         yield "ListAccessLog", clinical.ListAccessLogRequest(page_size=100), self.patient
-        yield "ListDispensingHistory", pharmacy.ListDispensingHistoryRequest(page_size=100), self.pharmacist
+        yield "ListDispensingHistory", pharmacy.ListDispensingHistoryRequest(page_size=100), self.colleague
         for prescription in (self.dispensed, self.rejected, self.cancelled, self.open):
             yield from self._readings_of(prescription)
 
@@ -84,9 +83,9 @@ class Story:
         yield "GetQrCodeImage", clinical.GetQrCodeImageRequest(**own), self.patient
         yield "GetDispensingSummary", pharmacy.GetDispensingSummaryRequest(**own), self.patient
         if prescription in (self.dispensed, self.rejected):
-            yield "ListPrescriptionLog", pharmacy.ListPrescriptionLogRequest(**own), self.pharmacist
+            yield "ListPrescriptionLog", pharmacy.ListPrescriptionLogRequest(**own), self.colleague
         if prescription is self.dispensed:
-            yield "GetDispensingSummary", pharmacy.GetDispensingSummaryRequest(**own), self.pharmacist
+            yield "GetDispensingSummary", pharmacy.GetDispensingSummaryRequest(**own), self.colleague
 
     def rename_everybody(self) -> None:
         """Changes all names of patient, doctor and pharmacist: by calls, or by SQL if no call does it yet."""
@@ -98,6 +97,9 @@ class Story:
         shop = {"pharmacy_name": "Renamed Pharmacy", "pharmacy_address": "Renamed Street", "phone": "+49 30 4713"}
         actors.auth.UpdateCurrentUser(auth.UpdateCurrentUserRequest(**shop), metadata=self.pharmacist.metadata)
         actors.instance.run(self._rename_staff())
+        for actor in (self.doctor, self.pharmacist):
+            actors.auth.VerifyUser(auth.VerifyUserRequest(user_id=actor.user_id), metadata=actors.admin.metadata)
+        self.doctor, self.pharmacist = actors.sign_in(self.doctor.email), actors.sign_in(self.pharmacist.email)
 
     async def _rename_staff(self) -> None:
         renamed = "full_name = 'Renamed Staff', license_number = 'Renamed-1', specialization = 'Renamed'"

@@ -118,5 +118,6 @@ CONTROLS: Final[Mapping[str, str]] = {
     "limit admins are told",
     "S125": "a claim ends with its pharmacist's account or membership, with its pharmacy, and by the patient or an "
     "administrator of the pharmacy",
+    "S127": "who changes the workplace must be verified again, and loses memberships, claims and sessions at once",
     "S126": "history, log and receipts are the pharmacy's: members share them, former members see none",
 }

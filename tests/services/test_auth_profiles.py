@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from server.auth.entities import AccountChange, User, UserFilter
+from server.auth.entities import AccountChange, User, UserFilter, UserStatus
 from server.auth.password_hashing import Passwords
 from server.auth.storage.accounts import AccountRepository
 from server.db.unit_of_work import UnitOfWork
-from server.errors import EmailTaken, OtpInvalid, PasswordWrong, RateLimitExceeded, ValidationFailed
+from server.errors import (
+    AccountNotVerified,
+    EmailTaken,
+    OtpInvalid,
+    PasswordWrong,
+    RateLimitExceeded,
+    Unauthenticated,
+    ValidationFailed,
+)
 from server.identity import Caller, Role
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application, process
 from tests.fixtures.clock import SettableClock
@@ -70,8 +78,30 @@ async def test_staff_change_where_they_work(auth: Auth) -> None:
     doctor, pharmacist = await auth.open(Role.DOCTOR), await auth.open(Role.PHARMACIST)
     assert (await change(auth, doctor, hospital_name="City")).hospital_name == "City"
     moved = await change(auth, pharmacist, pharmacy_name="Lily", pharmacy_address="Quay 2")
-    assert moved == replace(pharmacist, pharmacy_name="Lily", pharmacy_address="Quay 2")
+    waits = UserStatus.UNVERIFIED
+    assert moved == replace(pharmacist, pharmacy_name="Lily", pharmacy_address="Quay 2", status=waits)
     assert await auth.accounts.get(pharmacist.id) == moved
+
+
+@control("S127")
+async def test_changed_workplace_ends_memberships_and_sessions(auth: Auth) -> None:
+    pharmacist = await auth.open(Role.PHARMACIST)
+    signed_in = await auth.sign_in(pharmacist)
+    await auth.check(signed_in, verified=True)
+    await change(auth, pharmacist, phone="+49 30 99", pharmacy_name=" ROSE ")
+    await auth.check(signed_in, verified=True)
+    await change(auth, pharmacist, pharmacy_address="Quay 2")
+    with pytest.raises(Unauthenticated):
+        await auth.check(signed_in)
+    again = await auth.sign_in(pharmacist)
+    assert auth.caller(again.tokens).organisation_id is None
+    with pytest.raises(AccountNotVerified):
+        await auth.check(again, verified=True)
+    recorded = "SELECT reason FROM audit_records WHERE event = 'account_updated' ORDER BY id"
+    assert [row[0] for row in await execute(auth.work, recorded)] == ["phone, pharmacy_name", "pharmacy_address"]
+    await auth.accounts.verify(pharmacist.id)
+    await auth.check(again, verified=True)
+    assert auth.caller((await auth.sign_in(pharmacist)).tokens).organisation_id is not None
 
 
 async def test_a_refused_change_leaves_nothing(auth: Auth) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import update
 
 from server.auth.storage.tables import memberships
 from server.clinical.entities import PrescriptionStatus
@@ -14,7 +14,7 @@ from server.errors import ClaimLimitReached, NotFound, PrescriptionDispensed, Pr
 from server.pharmacy.entities import ClaimLimits, EndedBy, HistoryFilter, PharmacyAction
 from server.pharmacy.services.closing import end_claims, end_claims_of_member, end_claims_of_pharmacy
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, colleagues
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, colleagues, join
 from tests.fixtures.pharmacy_steps import FIRST_PAGE, alter, current, prescribe, scan_and_validate
 from tests.fixtures.prescriptions import line
 from tests.fixtures.proofs import control
@@ -66,7 +66,8 @@ async def test_ended_membership_or_pharmacy_frees_its_claims_only(
     """A pharmacist of two pharmacies keeps the claims of the other one; a claim that no pharmacy shares ends too."""
     async with work.begin() as tx:
         first, second = await colleagues(tx.connection, pharmacy_people)
-    elsewhere = replace(first, organisation_id=pharmacy_people.colleague.organisation_id)
+        elsewhere = replace(first, organisation_id=pharmacy_people.colleague.organisation_id)
+        await join(tx.connection, elsewhere, elsewhere.organisation_id)
     own, shared, other, unshared = [await prescribe(work, pharmacy_people) for _ in range(4)]
     for written, caller in ((own, first), (shared, second), (other, elsewhere), (unshared, first)):
         await scan_and_validate(pharmacy, written, caller)
@@ -93,8 +94,8 @@ async def test_patient_and_administrator_end_a_claim(
 ) -> None:
     async with work.begin() as tx:
         first, second = await colleagues(tx.connection, pharmacy_people)
-        row = {"user_id": second.user_id, "organisation_id": second.organisation_id, "member_right": "administrator"}
-        await tx.connection.execute(insert(memberships).values(id=new_id(), **row))
+        administers = update(memberships).where(memberships.c.user_id == second.user_id)
+        await tx.connection.execute(administers.values(member_right="administrator"))
     for caller, note in ((pharmacy_people.patient, EndedBy.PATIENT), (second, EndedBy.ADMINISTRATOR)):
         await scan_and_validate(pharmacy, written, first)
         for stranger in (first, pharmacy_people.colleague, replace(pharmacy_people.patient, user_id=new_id())):

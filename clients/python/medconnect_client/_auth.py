@@ -93,7 +93,11 @@ class AsyncAuth:
         return read(User, answer.user)
 
     async def update_current_user(self, changes: AccountChanges) -> User:
-        """Updates the given fields of the caller's account; a new address waits for its code. Raises PasswordWrong."""
+        """Updates the given fields of the caller's account; a new address waits for its code. Raises PasswordWrong.
+
+        A doctor or pharmacist who changes the workplace is `UserStatus.UNVERIFIED` then: an admin must verify the
+        account again, and its sessions end.
+        """
         answer = await self._calls.unary(filled(pb.UpdateCurrentUserRequest, changes), pb.UpdateCurrentUserResponse)
         return read(User, answer.user)
 

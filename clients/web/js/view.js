@@ -77,8 +77,8 @@ const WAYS_OUT = {
   SECOND_FACTOR_MISSING: html`<p>Your role needs an authenticator app beside the password. <a href="#/account">Add one to your account</a>.</p>`,
   ORGANISATION_REQUIRED: html`<p>You act for a pharmacy, and your account is a member of none. Ask the administrator of your pharmacy
     to add you.</p>`,
-  ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number with the register. Until then you cannot see or change
-    patient data. <a href="#/account">Check the number that you entered</a>; if it takes long, ask your administrator.</p>`,
+  ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number and your workplace with the register. Until then you
+    cannot see or change patient data. <a href="#/account">Check what you entered</a>; if it takes long, ask your administrator.</p>`,
 };
 
 /** Renders a failure; `again` retries, where that may help. details: those that are not shown elsewhere. */

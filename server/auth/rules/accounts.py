@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from server.auth.entities import AccountChange, User
+from server.auth.entities import AccountChange, User, UserStatus
+from server.auth.rules.organisations import match_key, workplace_of
 from server.errors import FieldViolation, ValidationFailed
 from server.identity import Role
 from server.partial_update import changed_values
@@ -41,3 +42,21 @@ def changed(user: User, change: AccountChange) -> User:
     if misplaced or conflicts:
         raise ValidationFailed(violations=misplaced + conflicts)
     return replace(user, **values)
+
+
+def changed_fields(before: User, after: User) -> str:
+    """Returns the names of the fields that differ, for the audit."""
+    return ", ".join(name for name in CHANGEABLE if getattr(before, name) != getattr(after, name))
+
+
+def loses_verification(before: User, after: User) -> bool:
+    """Returns whether a change by the owner means that an admin must verify the account again.
+
+    An admin verifies licence and workplace. Spellings of one workplace that fold to the same key are no change.
+    """
+    return before.status is UserStatus.ACTIVE and _place(before) != _place(after)
+
+
+def _place(user: User) -> str | None:
+    workplace = workplace_of(user)
+    return None if workplace is None else match_key(workplace.name, workplace.address)

@@ -79,6 +79,10 @@ class RevocationCache:
         self._revoked.update(session_ids)
         self._revoked_here.update(session_ids)
 
+    def unverified(self, user_id: UUID) -> None:
+        """Has an account queried again that this process has found active; call it after the commit."""
+        self._confirmed_active.discard(user_id)
+
     def reopened(self, user_id: UUID) -> None:
         """Removes an account that this process has reactivated; its former sessions stay revoked."""
         self._deactivated.discard(user_id)

@@ -68,13 +68,13 @@ class PrescriptionService:
     async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
         """Creates a prescription by the caller and emails its patient.
 
-        Raises NotFound for the patient or the visit, PatientNotIdentified, and StepUpRequired for a controlled
-        medicine.
+        Raises AccountNotVerified, NotFound for the patient or the visit, PatientNotIdentified, and StepUpRequired for
+        a controlled medicine.
         """
         async with self._work.begin() as tx:
             if self._controlled is not None:
                 await self._controlled.check(tx, caller, (item.medicine_name for item in new.items))
-            known = await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller.user_id)
+            known = await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller)
             check_identified(known, required=self._requires_identification)
             prescription_id = await self._insert(tx, caller, new)
             prescription = await tx[PrescriptionRepository].get(prescription_id)

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_row
+from server.auth.storage.acting import ActingRepository, active_account
 from server.clinical.entities import (
     Claim,
     NewPrescription,
@@ -107,7 +108,7 @@ _SUBJECT = (
             & (visits.c.doctor_id == bindparam("doctor_id", type_=Uuid)),
         )
     )
-    .where(patients.c.id == bindparam("patient_id"))
+    .where(patients.c.id == bindparam("patient_id"), active_account(bindparam("doctor_id", type_=Uuid)))
 )
 
 _INSERT = (
@@ -234,14 +235,16 @@ class PrescriptionRepository:
             raise NotFound("patient")
         return patient_id, (), False
 
-    async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> bool:
-        """Returns whether a member of staff has identified the patient.
+    async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor: Caller) -> bool:
+        """Locks the doctor's account, and returns whether a member of staff has identified the patient.
 
-        Raises NotFound("patient"), or NotFound("visit") for a visit not of this patient with this doctor.
+        Raises AccountNotVerified, NotFound("patient"), or NotFound("visit") for a visit not of this patient with this
+        doctor.
         """
-        values = {"patient_id": patient_id, "visit_id": visit_id, "doctor_id": doctor_id}
+        values = {"patient_id": patient_id, "visit_id": visit_id, "doctor_id": doctor.user_id}
         row = await self._connection.first(_SUBJECT, values)
         if row is None:
+            await ActingRepository(self._connection).check(doctor)
             raise NotFound("patient")
         if row["visit_id"] != visit_id:
             raise NotFound("visit")

@@ -13,6 +13,11 @@ async def end_claims(tx: Transaction, user_id: UUID) -> None:
     await tx[ClaimRepository].end_all([user_id], EndedBy.ACCOUNT)
 
 
+async def end_claims_of_mover(tx: Transaction, user_id: UUID) -> None:
+    """Ends all claims of a pharmacist who changed the workplace, in the transaction that changes it."""
+    await tx[ClaimRepository].end_all([user_id], EndedBy.WORKPLACE)
+
+
 async def end_claims_of_member(tx: Transaction, user_id: UUID, organisation_id: UUID) -> None:
     """Ends the claims that a member took for a pharmacy, in the transaction that ends the membership."""
     await tx[ClaimRepository].end_all([user_id], EndedBy.MEMBERSHIP, organisation_id)

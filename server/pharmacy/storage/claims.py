@@ -10,11 +10,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, with_audit_binds
+from server.auth.storage.acting import ActingRepository, active_member
 from server.auth.storage.tables import memberships
 from server.clinical.entities import Prescription
 from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
 from server.clinical.storage.tables import claiming_pharmacy, patients, prescriptions, status_now
 from server.db.connection import Connection
+from server.errors import NotFound
 from server.identity import Caller, Role
 from server.pharmacy.entities import ClaimCounts, EndedBy, NewEntry
 from server.pharmacy.storage.tables import pharmacy_log
@@ -43,6 +45,7 @@ _administers: Final = exists().where(
     memberships.c.member_right == literal_column("'administrator'"),
     memberships.c.ended_at.is_(None),
 )
+_acts: Final = active_member(_pharmacist_id, _pharmacy_id)
 # Claims of one pharmacist are taken one after another, so that parallel calls cannot exceed the limits. The lock is
 # taken before that of the prescription, and the counts are read by a later statement, which sees the claim before.
 _in_turn: Final = (
@@ -56,9 +59,9 @@ _in_turn: Final = (
     )
     .scalar_subquery()
 )
-_LOCK_TO_CLAIM: Final = lock_where(_in_turn & or_(_seen_lately, _held_here, _ended_here))
-_LOCK_TO_REJECT: Final = lock_where(or_(_seen_lately, _claimed, _ended_here))
-_LOCK_TO_FINISH: Final = lock_where(or_(_acted_here, _claimed))
+_LOCK_TO_CLAIM: Final = lock_where(_acts & _in_turn & or_(_seen_lately, _held_here, _ended_here))
+_LOCK_TO_REJECT: Final = lock_where(_acts & or_(_seen_lately, _claimed, _ended_here))
+_LOCK_TO_FINISH: Final = lock_where(_acts & or_(_acted_here, _claimed))
 _LOCK_ADMINISTERED: Final = lock_where(_administers & or_(_acted_here, _held_here))
 _LOCK_OF_PATIENT: Final = lock_where(patients.c.user_id == bindparam("user_id"))
 
@@ -180,4 +183,8 @@ class ClaimRepository:
     async def _lock(self, lock: Select[Any], prescription_id: UUID, caller: Caller) -> Prescription:
         clinical = PrescriptionRepository(self._connection)
         acting = {"pharmacist_id": caller.user_id, "organisation_id": caller.organisation_id}
-        return await clinical.get_for_update(prescription_id, lock, **acting)
+        try:
+            return await clinical.get_for_update(prescription_id, lock, **acting)
+        except NotFound:
+            await ActingRepository(self._connection).check(caller)
+            raise

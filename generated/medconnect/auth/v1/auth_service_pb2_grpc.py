@@ -282,11 +282,11 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCurrentUser(self, request, context):
-        """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
-        A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
-        address stays, and is notified of the change. The response does not reveal whether the new address belongs to
-        another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
-        Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+        """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record;
+        a changed workplace needs VerifyUser again. A new email address takes effect when ConfirmEmail receives the code
+        emailed to it; until then the old address stays, and is told. The response does not reveal whether the address
+        belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
+        change. Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

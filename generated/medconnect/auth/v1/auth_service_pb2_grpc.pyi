@@ -172,11 +172,11 @@ class AuthServiceStub:
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_profile_pb2.GetCurrentUserRequest, _profile_pb2.GetCurrentUserResponse]
     """Gets the caller's own account."""
     UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_profile_pb2.UpdateCurrentUserRequest, _profile_pb2.UpdateCurrentUserResponse]
-    """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
-    A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
-    address stays, and is notified of the change. The response does not reveal whether the new address belongs to
-    another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
-    Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+    """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record;
+    a changed workplace needs VerifyUser again. A new email address takes effect when ConfirmEmail receives the code
+    emailed to it; until then the old address stays, and is told. The response does not reveal whether the address
+    belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
+    change. Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
     """
     ConfirmEmail: _grpc.UnaryUnaryMultiCallable[_profile_pb2.ConfirmEmailRequest, _profile_pb2.ConfirmEmailResponse]
     """Confirms the account's pending email address with the emailed code; the former address gets a link to undo that.
@@ -288,11 +288,11 @@ class AuthServiceAsyncStub(AuthServiceStub):
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_profile_pb2.GetCurrentUserRequest, _profile_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """Gets the caller's own account."""
     UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_profile_pb2.UpdateCurrentUserRequest, _profile_pb2.UpdateCurrentUserResponse]  # type: ignore[assignment]
-    """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
-    A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
-    address stays, and is notified of the change. The response does not reveal whether the new address belongs to
-    another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
-    Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+    """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record;
+    a changed workplace needs VerifyUser again. A new email address takes effect when ConfirmEmail receives the code
+    emailed to it; until then the old address stays, and is told. The response does not reveal whether the address
+    belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
+    change. Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
     """
     ConfirmEmail: _aio.UnaryUnaryMultiCallable[_profile_pb2.ConfirmEmailRequest, _profile_pb2.ConfirmEmailResponse]  # type: ignore[assignment]
     """Confirms the account's pending email address with the emailed code; the former address gets a link to undo that.
@@ -479,11 +479,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_pb2.UpdateCurrentUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_pb2.UpdateCurrentUserResponse, _abc.Awaitable[_profile_pb2.UpdateCurrentUserResponse]]:
-        """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
-        A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
-        address stays, and is notified of the change. The response does not reveal whether the new address belongs to
-        another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
-        Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+        """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record;
+        a changed workplace needs VerifyUser again. A new email address takes effect when ConfirmEmail receives the code
+        emailed to it; until then the old address stays, and is told. The response does not reveal whether the address
+        belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
+        change. Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
         """
 
     @_abc_1.abstractmethod

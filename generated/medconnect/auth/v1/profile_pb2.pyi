@@ -63,7 +63,9 @@ Global___GetCurrentUserResponse: _TypeAlias = GetCurrentUserResponse  # noqa: Y0
 @_typing.final
 class UpdateCurrentUserRequest(_message.Message):
     """Request of UpdateCurrentUser. Fields that are left out keep their values. The owner cannot change name, role and
-    licence number.
+    licence number. A doctor or pharmacist who changes the workplace must be verified again: the account waits for an
+    admin as a new one does, and its memberships, claims and sessions end. Another spelling of the same workplace (case,
+    white space) does not count as a change.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -78,11 +80,11 @@ class UpdateCurrentUserRequest(_message.Message):
     phone: _builtins.str
     """The phone number."""
     hospital_name: _builtins.str
-    """A doctor's workplace; refused for other roles."""
+    """A doctor's workplace; refused for other roles. A change needs an admin's verification."""
     pharmacy_name: _builtins.str
-    """A pharmacist's workplace; refused for other roles."""
+    """A pharmacist's workplace; refused for other roles. A change needs an admin's verification."""
     pharmacy_address: _builtins.str
-    """The pharmacy's postal address; refused for other roles than pharmacists."""
+    """The pharmacy's postal address; refused for other roles than pharmacists. A change needs an admin's verification."""
     email: _builtins.str
     """The email address to sign in with once it is confirmed; requires the current password."""
     current_password: _builtins.str

@@ -55,7 +55,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ROLE_NOT_ALLOWED: _ErrorReason.ValueType  # 11
     """The caller's role may not call this method."""
     ERROR_REASON_ACCOUNT_NOT_VERIFIED: _ErrorReason.ValueType  # 12
-    """An admin has not verified the caller's licence yet."""
+    """An admin has not verified the caller's licence and workplace yet."""
     ERROR_REASON_RESOURCE_NOT_FOUND: _ErrorReason.ValueType  # 13
     """The resource does not exist, or the caller may not access it."""
     ERROR_REASON_EMAIL_TAKEN: _ErrorReason.ValueType  # 14
@@ -207,7 +207,7 @@ ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 10
 ERROR_REASON_ROLE_NOT_ALLOWED: ErrorReason.ValueType  # 11
 """The caller's role may not call this method."""
 ERROR_REASON_ACCOUNT_NOT_VERIFIED: ErrorReason.ValueType  # 12
-"""An admin has not verified the caller's licence yet."""
+"""An admin has not verified the caller's licence and workplace yet."""
 ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 13
 """The resource does not exist, or the caller may not access it."""
 ERROR_REASON_EMAIL_TAKEN: ErrorReason.ValueType  # 14

@@ -1,6 +1,6 @@
 import { post, read } from "../../api.js";
 import { changes, Form } from "../../form.js";
-import { session, userChanged } from "../../session.js";
+import { renew, session, userChanged } from "../../session.js";
 import { badge, definitionList, html, label, notice, nothing } from "../../view.js";
 import { code, password } from "./fields.js";
 import { OwnMemberships } from "./memberships.js";
@@ -18,8 +18,11 @@ export default async function open(page) {
   };
   const names = ["phone", ...(OF_ROLE[session.user.role] ?? [])];
   const details = new Form(page, async (values) => {
+    const status = session.user.status;
     await update(changes(session.user, values, names));
-    succeeded("Your details were saved.");
+    if (session.user.status === status) return succeeded("Your details were saved.");
+    page.say("Your new workplace was saved. You are signed out, and an administrator must verify your account again.");
+    await renew();
   });
   const address = new Form(page, async (values, element) => {
     await update(values);
@@ -78,6 +81,8 @@ function contact(form, user) {
     <h2 id="details">Details</h2>
     ${form.around(html`
       ${form.text("phone", "Phone", { type: "tel", autocomplete: "tel", value: user.phone, optional: true })}
+      ${user.status === "active" && OF_ROLE[user.role] ? notice("busy", `If you change where you work, you are signed out, and an
+        administrator must verify your account again before you can see patient data. Your memberships and claims end.`) : nothing}
       ${user.role === "doctor" ? form.text("hospitalName", "Hospital", { value: user.hospitalName, optional: true }) : nothing}
       ${user.role === "pharmacist" ? html`
         ${form.text("pharmacyName", "Pharmacy", { value: user.pharmacyName })}

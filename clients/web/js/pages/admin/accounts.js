@@ -18,8 +18,8 @@ const ACTIONS = {
   verify: {
     button: "Verify",
     title: (user) => `Verify ${user.fullName}?`,
-    text: ({ licenseNumber, role }) =>
-      `Compare licence number ${licenseNumber} with the register first. The ${role} can then work with patient data.`,
+    text: (user) => `Compare licence number ${user.licenseNumber}${workplace(user) && ` and workplace ${workplace(user)}`} with the register
+      first. The ${user.role} can then work with patient data.`,
     said: "verified",
   },
   deactivate: {
@@ -63,7 +63,7 @@ function row(user, act) {
       ["Phone", user.phone],
       ["Licence number", user.licenseNumber],
       ["Speciality", user.specialization],
-      ["Workplace", [user.hospitalName, user.pharmacyName, user.pharmacyAddress].filter(Boolean).join(", ")],
+      ["Workplace", workplace(user)],
       ["Created", day(user.createdAt)],
     ])}
     <p class="actions">
@@ -72,6 +72,10 @@ function row(user, act) {
       <a class="button second" href="#/accounts/${user.id}/sessions" aria-label="Show sessions of ${user.fullName}">Show sessions</a>
       <a class="button second" href="#/audit?actorId=${user.id}" aria-label="Show activity of ${user.fullName}">Show activity</a>
     </p>`;
+}
+
+function workplace(user) {
+  return [user.hospitalName, user.pharmacyName, user.pharmacyAddress].filter(Boolean).join(", ");
 }
 
 function question(page, user, action, replace) {
