@@ -93,6 +93,7 @@ return {
       EMAIL_KIND_PRESCRIPTION = "prescription",
       EMAIL_KIND_REJECTED = "rejected",
       EMAIL_KIND_SECOND_FACTOR = "second_factor",
+      EMAIL_KIND_STAFF_ACCOUNT = "staff_account",
       EMAIL_KIND_SUSPENDED = "suspended",
       EMAIL_KIND_TEST = "test",
       EMAIL_KIND_UNSPECIFIED = "unspecified",

@@ -106,6 +106,8 @@ class NewAccount:
     """False: the address waits for confirmation by a code."""
     owner_confirmed: bool = False
     """True: the owner entered the address, and no code is required."""
+    created_by: UUID | None = None
+    """The admin who created the account; None if its owner registered."""
 
 
 @dataclass(frozen=True, slots=True)

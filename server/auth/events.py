@@ -104,3 +104,17 @@ class SecondFactorChanged(AccountEvent):
     def payload(self) -> Mapping[str, object]:
         """Returns that a factor was added or removed, or that all were reset."""
         return {"change": self.change.value}
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAccountOpened(AccountEvent):
+    """A new account waits for its verification, or is an admin's."""
+
+    type = EventType.STAFF_ACCOUNT_OPENED
+    admins: tuple[User, ...] = field(repr=False)
+    """The active admins, who are told by email."""
+
+    @property
+    def payload(self) -> Mapping[str, object]:
+        """The account's role and status."""
+        return {"role": self.user.role.value, "status": self.user.status.value}

@@ -79,7 +79,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         ),
         "users": _rights(
             "id email new_email password_hash full_name name_words phone role status license_number specialization "
-            "hospital_name pharmacy_name pharmacy_address email_confirmed_at",
+            "hospital_name pharmacy_name pharmacy_address email_confirmed_at created_by",
             "email email_confirmed_at new_email password_hash full_name name_words phone status hospital_name "
             "pharmacy_name pharmacy_address status_changed_at deactivated_from password_reset_until",
         ),

@@ -21,6 +21,7 @@ from server.errors.accounts import (
     PasswordWrong,
     RefreshTokenInvalid,
     RoleNotAllowed,
+    SecondAdminRequired,
     Unauthenticated,
 )
 from server.errors.declared import (
@@ -148,6 +149,7 @@ __all__ = [
     "RequestInProgress",
     "ResourceExhausted",
     "RoleNotAllowed",
+    "SecondAdminRequired",
     "SecondFactorInvalid",
     "SecondFactorLimit",
     "SecondFactorMissing",

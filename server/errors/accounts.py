@@ -41,6 +41,13 @@ class AccountNotVerified(PermissionDenied):
     message = "Your licence and workplace have not been verified yet."
 
 
+class SecondAdminRequired(PermissionDenied):
+    """The caller created the account, and another active admin must verify it."""
+
+    reason = Reason.SECOND_ADMIN_REQUIRED
+    message = "You created this account. Another administrator must verify it."
+
+
 class OrganisationRequired(PermissionDenied):
     """The caller's account is a member of no pharmacy."""
 

@@ -21,6 +21,7 @@ class EventType(StrEnum):
     OTP_REQUESTED = "otp.requested"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event, no secret
     UNFAMILIAR_SIGN_IN = "sign_in.unfamiliar"
+    STAFF_ACCOUNT_OPENED = "staff_account.opened"
     SECOND_FACTOR_CHANGED = "second_factor.changed"
     MANY_PATIENTS_READ = "patients.many_read"
     TEST = "test"

@@ -140,4 +140,6 @@ class EmailComposer:
             origin=SignInOrigin(mail.details.get("device", ""), mail.details.get("address", "")),
             reader_id=mail.details.get("reader_id", ""),
             patients=mail.details.get("patients", ""),
+            staff_role=mail.details.get("role", ""),
+            staff_waits=mail.details.get("status") == UserStatus.UNVERIFIED,
         )

@@ -63,6 +63,10 @@ class TemplateData:
     """The id of the account that was shown the data of many patients."""
     patients: str = ""
     """The number of these patients."""
+    staff_role: str = ""
+    """The role of the new account that the email reports to an admin."""
+    staff_waits: bool = False
+    """True if that account waits for its verification."""
     event_type: str = ""
     """The event type that an admin named in a test event."""
     event_data: Mapping[str, str] = field(default_factory=dict)
@@ -173,6 +177,7 @@ SUBJECTS: Final = {
     EmailKind.SECOND_FACTOR: "The second factor of your MedConnect account was changed",
     EmailKind.NEW_SIGN_IN: "A new sign-in to your MedConnect account",
     EmailKind.PATIENT_READS: "An account has read the records of many patients",
+    EmailKind.STAFF_ACCOUNT: "A new staff account at MedConnect",
     EmailKind.TEST: "MedConnect test email",
     EmailKind.HISTORY_CODE: "Your code for your medical history",
     EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",

@@ -8,6 +8,7 @@ from server.auth.events import (
     OtpRequested,
     PasswordChanged,
     SecondFactorChanged,
+    StaffAccountOpened,
     UnfamiliarSignIn,
     UserRegistered,
 )
@@ -36,6 +37,9 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
         case ManyPatientsRead(reader, patients, admins):
             details = {"reader_id": str(reader.id), "patients": str(patients)}
             return tuple(NewEmail(EmailKind.PATIENT_READS, a.id, a.email, details=details) for a in admins)
+        case StaffAccountOpened(user, admins):
+            details = {"role": user.role.value, "status": user.status.value}
+            return tuple(NewEmail(EmailKind.STAFF_ACCOUNT, admin.id, admin.email, details=details) for admin in admins)
         case AccountEvent():
             return _to_owner(event)
         case PrescriptionCreated(prescription) | PrescriptionResumed(prescription):

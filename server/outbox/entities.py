@@ -41,6 +41,9 @@ class EmailKind(StrEnum):
     """A second factor was added or removed; `details["change"]` is a `FactorChange`."""
     NEW_SIGN_IN = "new_sign_in"
     """A session was opened from an unfamiliar device or network; `details` hold its `device` and `address`."""
+    STAFF_ACCOUNT = "staff_account"
+    """A new account waits for its verification, or is an admin's; sent to admins. `details` hold `role` and
+    `status`."""
     EMAIL_REPLACED = "email_replaced"
     """The account's owner replaced the address; sent to the former one, with the token that undoes the change."""
     EMAIL_DETACHMENT = "email_detachment"

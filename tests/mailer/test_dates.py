@@ -45,6 +45,7 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
     EmailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
     EmailKind.SECOND_FACTOR: (("When", ASKED_FOR),),
     EmailKind.NEW_SIGN_IN: (("When", ASKED_FOR),),
+    EmailKind.STAFF_ACCOUNT: (("Created", ASKED_FOR),),
     EmailKind.HISTORY_CODE: ONE_TIME_CODE,
     EmailKind.EMAIL_CODE: ONE_TIME_CODE,
     EmailKind.EMAIL_CHANGE: (("Requested", ASKED_FOR),),

@@ -15,6 +15,7 @@ from server.auth.events import (
     OtpRequested,
     PasswordChanged,
     SecondFactorChanged,
+    StaffAccountOpened,
     UnfamiliarSignIn,
     UserRegistered,
 )
@@ -67,6 +68,10 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (
         ManyPatientsRead(USER, 150, (USER,)),
         (to_user(EmailKind.PATIENT_READS, reader_id=str(USER.id), patients="150"),),
+    ),
+    (
+        StaffAccountOpened(a_user(Role.ADMIN, id=RX.id, email="new@example.org"), (USER,)),
+        (to_user(EmailKind.STAFF_ACCOUNT, role="admin", status="active"),),
     ),
     (PrescriptionCreated(RX), (to_patient(EmailKind.PRESCRIPTION),)),
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(EmailKind.DISPENSED, log_id=str(LOG_ID)),)),

@@ -111,7 +111,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return pb.UndoEmailChangeResponse()
 
     async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
-        opened = await self._accounts.create_user(mapping.application(request))
+        opened = await self._accounts.create_user(mapping.application(request), current_caller().user_id)
         return mapping.create_user_response(opened)
 
     async def ListUsers(self, request: pb.ListUsersRequest, context: Context) -> pb.ListUsersResponse:
@@ -123,7 +123,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return pb.GetUserResponse(user=mapping.user_message(user))
 
     async def VerifyUser(self, request: pb.VerifyUserRequest, context: Context) -> pb.VerifyUserResponse:
-        user = await self._accounts.verify(read_uuid(request.user_id))
+        user = await self._accounts.verify(read_uuid(request.user_id), current_caller().user_id)
         return pb.VerifyUserResponse(user=mapping.user_message(user))
 
     async def DeactivateUser(self, request: pb.DeactivateUserRequest, context: Context) -> pb.DeactivateUserResponse:

@@ -25,10 +25,13 @@ from server.auth.password_hashing import Passwords
 from server.auth.rules.organisations import workplace_of
 from server.auth.rules.passwords import check_new_password
 from server.auth.rules.registration import check_application
+from server.auth.rules.verification import VERIFIABLE, check_verifier, first_status
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sessions import SessionService
+from server.auth.services.staff_notices import notify_admins
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.admins import AdminRepository
 from server.auth.storage.organisations import OrganisationRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
@@ -119,19 +122,28 @@ class AccountService:
             opened = await self._with_record(tx, await self.open(tx, account), application)
             if self._confirms_email:
                 await self._confirmation.ask(tx, opened.user, EmailKind.WELCOME)
+            else:
+                await notify_admins(tx, opened.user)
             caller, tokens = await self._sessions.open(tx, opened.user)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
         return opened, tokens
 
-    async def create_user(self, application: Application) -> OpenedAccount:
+    async def create_user(self, application: Application, creator: UUID | None = None) -> OpenedAccount:
         """Creates an account for another person, verified at once and a member of the organisation that it names.
 
-        Raises ValidationFailed and EmailTaken.
+        creator: the admin who creates it; None outside calls. If there is another active admin, a doctor or pharmacist
+        waits for that one's verification. Raises ValidationFailed and EmailTaken.
         """
-        account = await self._account(application, UserStatus.ACTIVE)
+        account = replace(await self._account(application, UserStatus.ACTIVE), created_by=creator)
         async with self._work.begin() as tx:
+            if application.role in VERIFIABLE and creator is not None:
+                account = replace(
+                    account, status=first_status(creator, await tx[AccountRepository].active_admins_for_update())
+                )
             opened = await self._with_record(tx, await self.open(tx, account), application)
-            await _join_workplace(tx, opened.user)
+            if opened.user.status is UserStatus.ACTIVE:
+                await _join_workplace(tx, opened.user)
+            await notify_admins(tx, opened.user)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
         return opened
 
@@ -146,13 +158,16 @@ class AccountService:
         async with self._work.read() as tx:
             return query.page(*await tx[AccountRepository].newest(wanted, query.after, query.size))
 
-    async def verify(self, user_id: UUID) -> User:
+    async def verify(self, user_id: UUID, verifier: UUID | None = None) -> User:
         """Marks a doctor's or pharmacist's licence and workplace as checked; repeating it changes nothing.
 
-        The account becomes a member of the organisation that its workplace names, unless it is a member of any. Raises
-        NotFound, also for other roles and deactivated accounts.
+        The account becomes a member of the organisation that its workplace names, unless it is a member of any.
+        verifier: the admin who verifies it; None outside calls. Raises NotFound, also for other roles and deactivated
+        accounts, and SecondAdminRequired.
         """
         async with self._work.begin() as tx:
+            admins = await tx[AccountRepository].active_admins_for_update()
+            check_verifier(verifier, await tx[AdminRepository].creator_of_waiting(user_id), admins)
             user = await tx[AccountRepository].verify(user_id)
             await _join_workplace(tx, user)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_VERIFIED, user.subject)

@@ -13,7 +13,7 @@ from server.auth.services.current_password import CurrentPasswordCheck
 from server.auth.services.email_changes import EmailChangeService
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.factor_gate import FactorGate
-from server.auth.services.revocation_cache import RevocationCache
+from server.auth.services.staff_notices import notify_admins
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.acting import ActingRepository
 from server.auth.storage.sessions import SessionRepository
@@ -103,6 +103,8 @@ class ProfileService:
             user = await self._confirmation.confirmed(tx, waiting.user, code)
             if user is not None and waiting.user.email_confirmed:
                 await self._email_changes.notify_former(tx, user, waiting.user.email)
+            if user is not None and not waiting.user.email_confirmed:
+                await notify_admins(tx, user)
             if user is not None:
                 await tx[AuditWriter].record(AuditEvent.EMAIL_CONFIRMED, user.subject)
         if user is None:  # raised after the commit, so that the try counts

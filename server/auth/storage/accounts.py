@@ -221,6 +221,7 @@ class AccountRepository:
             "hospital_name": account.hospital_name,
             "pharmacy_name": account.pharmacy_name,
             "pharmacy_address": account.pharmacy_address,
+            "created_by": account.created_by,
         }
         row = await self._connection.first(_INSERT, values)
         if row is None:
@@ -287,7 +288,7 @@ class AccountRepository:
         return await self._change_account(_VERIFY, user_id)
 
     async def active_admins_for_update(self) -> Set[UUID]:
-        """Returns the ids of all active admins, locked so that they cannot deactivate each other concurrently."""
+        """Returns the ids of all active admins, locked so that their number stays the same."""
         return set(await self._connection.scalars(_ACTIVE_ADMINS))
 
     async def deactivate(self, user_id: UUID) -> User:

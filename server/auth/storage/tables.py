@@ -49,6 +49,7 @@ users = Table(
     timestamp_column("factor_grace_since", now=True),
     timestamp_column("password_reset_until", nullable=True),
     timestamp_column("email_confirmed_at", nullable=True),
+    Column("created_by", Uuid),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("new_email = lower(new_email)", name="new_email_lower"),
     CheckConstraint("email IS NOT NULL OR new_email IS NOT NULL OR status = 'deactivated'", name="has_address"),
@@ -74,7 +75,8 @@ code, and several accounts may wait for the same. A self-registered account may 
 `email_confirmed_at` is the time at which the owner of `email` showed that the mailbox is theirs; NULL for an address
 that another person entered. An account from whose record a wrong address was detached has none, and stays deactivated.
 factor_grace_since: the begin of the grace time without a second factor. password_reset_until: an admin allows that
-until then an emailed code alone sets a new password.
+until then an emailed code alone sets a new password. created_by: the admin who created the account; NULL if its owner
+registered. It references no row, so that deleting an unconfirmed account looks for none that it created.
 """
 
 former_emails = Table(

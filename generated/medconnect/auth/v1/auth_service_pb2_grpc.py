@@ -310,7 +310,8 @@ class AuthServiceServicer:
 
     def CreateUser(self, request, context):
         """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-        that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
+        calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -335,7 +336,8 @@ class AuthServiceServicer:
         """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
         member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
         nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-        STEP_UP_REQUIRED.
+        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
+        admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -188,7 +188,8 @@ class AuthServiceStub:
     """
     CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
     """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-    that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
+    calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
     """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
@@ -200,7 +201,8 @@ class AuthServiceStub:
     """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
     member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
     nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-    STEP_UP_REQUIRED.
+    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
+    admin.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
     """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
@@ -304,7 +306,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
     """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-    that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
+    calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
@@ -316,7 +319,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
     member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
     nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-    STEP_UP_REQUIRED.
+    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
+    admin.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
     """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
@@ -513,7 +517,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.CreateUserResponse, _abc.Awaitable[_user_pb2.CreateUserResponse]]:
         """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-        that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
+        calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -543,7 +548,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
         member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
         nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-        STEP_UP_REQUIRED.
+        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
+        admin.
         """
 
     @_abc_1.abstractmethod

@@ -176,8 +176,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The account has been shown the data of as many patients as an hour allows; `RetryInfo` states when it can be shown
     that of another one, over REST `retry-after`. Patients counted within the hour can still be read.
     """
-    ERROR_REASON_PRESCRIPTION_CLOSED: _ErrorReason.ValueType  # 78
-    """A pharmacist has closed the rest of the prescription."""
+    ERROR_REASON_SECOND_ADMIN_REQUIRED: _ErrorReason.ValueType  # 70
+    """The caller created the account, and there is another active admin: that one must verify it."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -328,8 +328,8 @@ ERROR_REASON_PATIENT_READ_LIMIT: ErrorReason.ValueType  # 74
 """The account has been shown the data of as many patients as an hour allows; `RetryInfo` states when it can be shown
 that of another one, over REST `retry-after`. Patients counted within the hour can still be read.
 """
-ERROR_REASON_PRESCRIPTION_CLOSED: ErrorReason.ValueType  # 78
-"""A pharmacist has closed the rest of the prescription."""
+ERROR_REASON_SECOND_ADMIN_REQUIRED: ErrorReason.ValueType  # 70
+"""The caller created the account, and there is another active admin: that one must verify it."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -96,6 +96,8 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """A session was opened from a device or network that the account had not used recently."""
     EMAIL_KIND_PATIENT_READS: _EmailKind.ValueType  # 50
     """An account of staff was shown the data of many patients within an hour; sent to the admins."""
+    EMAIL_KIND_STAFF_ACCOUNT: _EmailKind.ValueType  # 47
+    """A new account waits for its verification, or is an admin's; sent to all active admins."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """The kind of an email: the event that it is about."""
@@ -140,6 +142,8 @@ EMAIL_KIND_NEW_SIGN_IN: EmailKind.ValueType  # 46
 """A session was opened from a device or network that the account had not used recently."""
 EMAIL_KIND_PATIENT_READS: EmailKind.ValueType  # 50
 """An account of staff was shown the data of many patients within an hour; sent to the admins."""
+EMAIL_KIND_STAFF_ACCOUNT: EmailKind.ValueType  # 47
+"""A new account waits for its verification, or is an admin's; sent to all active admins."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final

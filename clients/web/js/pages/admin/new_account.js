@@ -26,7 +26,7 @@ export default function open(page) {
         ${form.text("fullName", "Full name")}
         ${form.text("email", "Email", { type: "email" })}
         ${form.text("phone", "Phone", { type: "tel", optional: true })}
-        ${professional(form, role, { own: false, hint: "Compare it with the register first: this account is active immediately." })}
+        ${professional(form, role, { own: false, hint: "Compare it with the register first: unless another administrator must verify it, this account is active immediately." })}
         ${form.text("password", "Password", {
           type: "password",
           autocomplete: "new-password",
@@ -42,5 +42,6 @@ export default function open(page) {
 
 function createdNotice({ user, patient }) {
   return html`<p>The account of <strong>${user.fullName}</strong> was created. An email is on its way to ${user.email}.</p>
+    ${user.status === "unverified" ? html`<p>You created it, so another administrator must verify it. All administrators were told by email.</p>` : nothing}
     ${patient ? html`<p>Reference number: <span class="number">${patient.referenceNumber}</span></p>` : nothing}`;
 }
