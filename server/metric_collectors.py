@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Final, Protocol
 
@@ -71,6 +71,23 @@ class LateGauge(Collector):
         family = GaugeMetricFamily(self._name, self._meaning)
         if self.value is not None:
             family.add_metric([], self.value)
+        return [family]
+
+
+class AskedGauge(Collector):
+    """A gauge whose value is found out when Prometheus asks; without a value until `ask` is set."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        self._name = name
+        self._meaning = meaning
+        self.ask: Callable[[], float] | None = None
+        """Called in the thread that serves the metrics, so it may read files."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Returns the gauge."""
+        family = GaugeMetricFamily(self._name, self._meaning)
+        if self.ask is not None:
+            family.add_metric([], self.ask())
         return [family]
 
 

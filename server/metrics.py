@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from server.metric_collectors import (
     SECONDS,
+    AskedGauge,
     CallCounts,
     EdgeCounts,
     EdgeValues,
@@ -123,6 +124,11 @@ class Metrics:
         self._backup_stopped = self._late(
             "backup_stopped", "1 while the write-ahead log is not copied to the backup folder, else 0."
         )
+        self.base_backup_age = AskedGauge(
+            "medconnect_base_backup_age_seconds",
+            "Age of the newest base backup in the backup folder, if there is one; infinite before the first.",
+        )
+        self.registry.register(self.base_backup_age)
         silence = Gauge(
             "medconnect_background_silence_seconds",
             "Time since background work last succeeded in any process.",

@@ -47,6 +47,7 @@ from server.clinical.jobs.expiry import ExpiryJob
 from server.config.secrets import derived_key
 from server.config.settings import Settings
 from server.config.values import is_on_loopback
+from server.db.embedded import base_backup
 from server.db.notifications import Channel
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
@@ -165,6 +166,9 @@ async def metrics_served(core: Core, address: str | None) -> AsyncIterator[None]
 
     address: the `host:port`; None: the metrics are not served.
     """
+    folder = core.settings.backup_folder
+    if folder is not None and core.settings.external_database is None:
+        core.metrics.base_backup_age.ask = partial(base_backup.age_of_newest, folder, core.clock.now)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(loop_lag.measured(core.metrics.loop_lagged))
         if address is not None:

@@ -35,6 +35,7 @@ HEALTHY: Final[Mapping[str, str]] = {
     f'medconnect_edge_servers{{{NODE},cluster="server",what="healthy"}}': "2",
     f"medconnect_backup_stopped{{{NODE}}}": "0",
     f"medconnect_backup_behind_bytes{{{NODE}}}": "200000",
+    f"medconnect_base_backup_age_seconds{{{NODE}}}": "40000",
     f"process_open_fds{{{NODE}}}": "60",
     f"process_max_fds{{{NODE}}}": "1024",
     f"process_resident_memory_bytes{{{NODE}}}": "190000000",
@@ -155,6 +156,11 @@ INCIDENTS: Final = (
         "The backup disk is full",
         (("medconnect_backup_stopped|", "1"), ("medconnect_backup_behind_bytes|", "0+16000000")),
         frozenset({"BackupStopped", "BackupBehind"}),
+    ),
+    Incident(
+        "The nightly backup no longer runs",
+        (("medconnect_base_backup_age_seconds|", "95000+15"),),
+        frozenset({"BackupOld"}),
     ),
     Incident(
         "Redis is away",

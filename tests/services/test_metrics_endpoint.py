@@ -1,18 +1,24 @@
 """Tests who may read the metrics, and that a blocked client or event loop stops no reader."""
 
+import math
 import socket
 import ssl
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import anyio.to_thread
 import httpx
 import pytest
 
+from server.clock import Clock
+from server.config.settings import read_settings
 from server.config.tls import TlsFiles
 from server.loop_lag import INTERVAL_SECONDS, measured
 from server.metrics import Metrics
 from server.metrics_endpoint import MetricsAccess, served
+from server.runtime.server import metrics_served
 from tests.fixtures.certificates import Authority
 
 TOKEN = "the-token-of-prometheus"
@@ -80,3 +86,17 @@ async def test_a_blocked_event_loop_shows_in_the_metrics() -> None:
         late = metrics.registry.get_sample_value("medconnect_event_loop_lag_seconds_sum")
     assert late is not None
     assert late > INTERVAL_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("url", "samples"), [(None, [math.inf]), ("postgresql://clinic@db/clinic", [])], ids=["embedded", "own PostgreSQL"]
+)
+async def test_base_backup_age_is_measured_beside_the_embedded_one(
+    tmp_path: Path, url: str | None, samples: list[float]
+) -> None:
+    settings = read_settings(backup_folder=tmp_path, database_url=url, db_host=None)
+    core: Any = SimpleNamespace(settings=settings, clock=Clock(), metrics=Metrics())
+    async with metrics_served(core, None):
+        assert [
+            sample.value for family in core.metrics.base_backup_age.collect() for sample in family.samples
+        ] == samples

@@ -1,6 +1,7 @@
 """Tests backups of the embedded PostgreSQL: what was committed before its data was lost is restored."""
 
 import asyncio
+import math
 import os
 import shutil
 import signal
@@ -171,3 +172,16 @@ async def test_older_backups_go_with_the_wal_that_only_they_need(place: Path) ->
     lose(place)
     with pytest.raises(BackupFailed, match="pg_control"):
         await restore.restore(place / "home", place / "backups")
+
+
+def test_age_of_newest_counts_complete_backups_only(tmp_path: Path) -> None:
+    def now() -> datetime:
+        return datetime(2026, 11, 30, 14, tzinfo=UTC)
+
+    assert base_backup.age_of_newest(tmp_path / "missing", now) == math.inf
+    for name in ("unfinished", "removed", "base-yesterdayZ", "wal"):
+        (tmp_path / name).mkdir()
+    assert base_backup.age_of_newest(tmp_path, now) == math.inf
+    for name in ("base-20261129T020000Z", "base-20261130T020000Z"):
+        (tmp_path / name).mkdir()
+    assert base_backup.age_of_newest(tmp_path, now) == 12 * 3600

@@ -5,9 +5,10 @@ FOLDER/wal/                      see `wal_archive`
 """
 
 import fcntl
+import math
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +60,12 @@ def found(folder: Path) -> Sequence[BaseBackup]:
             continue
         backups.append(BaseBackup(ended, path))
     return sorted(backups)
+
+
+def age_of_newest(folder: Path, now: Callable[[], datetime]) -> float:
+    """Returns how many seconds ago the newest base backup ended; infinity if there is none."""
+    backups = found(folder)
+    return (now() - backups[-1].ended).total_seconds() if backups else math.inf
 
 
 def segments(timeline: Path) -> Sequence[tuple[int, Path]]:
