@@ -27,7 +27,10 @@ class VisitType(StrEnum):
 
 
 class PrescriptionStatus(StrEnum):
-    """The states of a prescription; the transitions are in `prescribing.py` and in the pharmacy's rules."""
+    """The states of a prescription; the transitions are in `prescribing.py` and in the pharmacy's rules.
+
+    CLOSED: a part is dispensed, and a pharmacy has closed the rest.
+    """
 
     PENDING = "pending"
     SCANNED = "scanned"
@@ -38,7 +41,6 @@ class PrescriptionStatus(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     CLOSED = "closed"
-    """A part is dispensed, and a pharmacy has closed the rest."""
 
 
 class PatientEmailStatus(StrEnum):
@@ -340,13 +342,3 @@ class PatientChange:
     """Fields to clear, by their JSON names."""
     version: int | None = None
     """The version that the caller has read; None updates any version."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrescriptionFilter:
-    """Filter of a list of prescriptions; a field that is empty or None does not filter."""
-
-    statuses: tuple[PrescriptionStatus, ...] = ()
-    patient_id: UUID | None = None
-    written_from: datetime | None = None
-    written_before: datetime | None = None

@@ -34,12 +34,8 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
         case AdminTestEvent(user, named, data):
             details = {"event_type": named, "data": json.dumps(dict(data), ensure_ascii=False)}
             return (NewEmail(EmailKind.TEST, user.id, user.email, details=details),)
-        case ManyPatientsRead(reader, patients, admins):
-            details = {"reader_id": str(reader.id), "patients": str(patients)}
-            return tuple(NewEmail(EmailKind.PATIENT_READS, a.id, a.email, details=details) for a in admins)
-        case StaffAccountOpened(user, admins):
-            details = {"role": user.role.value, "status": user.status.value}
-            return tuple(NewEmail(EmailKind.STAFF_ACCOUNT, admin.id, admin.email, details=details) for admin in admins)
+        case ManyPatientsRead() | StaffAccountOpened():
+            return _to_admins(event)
         case AccountEvent():
             return _to_owner(event)
         case PrescriptionCreated(prescription) | PrescriptionResumed(prescription):
@@ -55,6 +51,15 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
         case PrescriptionSuspended(prescription):
             return _to_patient(EmailKind.SUSPENDED, prescription)
     return ()
+
+
+def _to_admins(event: ManyPatientsRead | StaffAccountOpened) -> tuple[NewEmail, ...]:
+    match event:
+        case ManyPatientsRead(reader, patients):
+            kind, details = EmailKind.PATIENT_READS, {"reader_id": str(reader.id), "patients": str(patients)}
+        case StaffAccountOpened(user):
+            kind, details = EmailKind.STAFF_ACCOUNT, {"role": user.role.value, "status": user.status.value}
+    return tuple(NewEmail(kind, admin.id, admin.email, details=details) for admin in event.admins)
 
 
 def _to_owner(event: AccountEvent) -> tuple[NewEmail, ...]:

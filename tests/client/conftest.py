@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from medconnect_client import AsyncClient, Clock, Progress
+from medconnect_client import AsyncClient, Client, Clock, Progress
 from medconnect_client._blocking import LOOP
 
+from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
 from tests.fixtures.scripted_service import ScriptedService, scripted_service
 
 FAULT_ROUNDS = 2
@@ -89,3 +90,10 @@ def fault_rounds(request: pytest.FixtureRequest) -> int:
 def terminal_seconds(request: pytest.FixtureRequest) -> float:
     """Returns the seconds for which the terminals work concurrently."""
     return float(request.config.getoption("--terminal-seconds", TERMINAL_SECONDS))
+
+
+@pytest.fixture(scope="module")
+def admin(instance: RunningInstance) -> Iterator[Client]:
+    with Client(instance.grpc) as client:
+        client.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD)
+        yield client

@@ -1,51 +1,21 @@
 """The client against a whole instance: every service, called by permitted roles."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 
 import pytest
 from medconnect_client import Client, DispenseLine, MemoryTokens, errors, models
 
-from server.auth.rules.second_factors import code_at, step_at
+from tests.client.staff import STAFF, hired
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
-from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
+from tests.fixtures.instance import RunningInstance
 from tests.fixtures.proofs import control
 
-STAFF = {
-    models.Role.DOCTOR: models.AccountDetails(
-        email="", full_name="Dora Doctor", role=models.Role.DOCTOR, password=PASSWORD, license_number="MD-1"
-    ),
-    models.Role.PHARMACIST: models.AccountDetails(
-        email="",
-        full_name="Fred Pharmacist",
-        role=models.Role.PHARMACIST,
-        password=PASSWORD,
-        license_number="PH-1",
-        pharmacy_name="Corner Pharmacy",
-    ),
-}
 SALBUTAMOL = models.NewPrescriptionItem(
     medicine_name="Salbutamol", dosage="100 µg", frequency="when needed", quantity=2, duration_days=30
 )
-
-
-@pytest.fixture(scope="module")
-def admin(instance: RunningInstance) -> Iterator[Client]:
-    with Client(instance.grpc) as client:
-        client.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD)
-        yield client
-
-
-def hired(admin: Client, instance: RunningInstance, role: models.Role, pharmacy_name: str = "") -> Client:
-    staff = STAFF[role]
-    account = replace(staff, email=new_email(), pharmacy_name=pharmacy_name or staff.pharmacy_name)
-    client = Client(instance.grpc)
-    made = admin.auth.create_user(account)
-    assert client.sign_in(account.email, PASSWORD) == made.user
-    return client
 
 
 @pytest.fixture(scope="module")
@@ -298,53 +268,3 @@ def test_admin_manages_emails(admin: Client) -> None:
         admin.events.retry_email(sent.id)
     assert admin.events.clear_completed_emails() >= 1
     assert sent.id not in {mail.id for mail in admin.events.emails(status=[models.EmailStatus.COMPLETED])}
-
-
-@control("S99")
-def test_second_factor_from_enrolment_to_reset(admin: Client, instance: RunningInstance) -> None:
-    account = replace(STAFF[models.Role.DOCTOR], email=new_email(), password=PASSWORD)
-    made = admin.auth.create_user(account)
-    with Client(instance.grpc) as client:
-        client.sign_in(account.email, PASSWORD)
-        new = client.second_factors.enrol_totp(PASSWORD, label="Phone")
-        assert (new.uri[:15], new.qr_image[:22]) == ("otpauth://totp/", "data:image/png;base64,")
-        code = code_at(base64.b32decode(new.secret), step_at(datetime.now(UTC)))
-        confirmed = client.second_factors.confirm_totp(new.factor_id, code)
-        found = client.second_factors.current()
-        assert (found.factors, found.recovery_codes_left) == ((confirmed.factor,), 10)
-        with pytest.raises(errors.SecondFactorRequired) as required:
-            client.sign_in(account.email, PASSWORD)
-        with pytest.raises(errors.SecondFactorInvalid):
-            client.complete_sign_in(required.value.challenge, code)
-        assert client.complete_sign_in(required.value.challenge, confirmed.recovery_codes[0]) == made.user
-        with pytest.raises(errors.Unauthenticated):
-            client.complete_sign_in(required.value.challenge, confirmed.recovery_codes[1])
-        assert client.second_factors.verify(confirmed.recovery_codes[1]) > datetime.now(UTC)
-        assert len(client.second_factors.renew_recovery_codes()) == 10
-        client.second_factors.remove(confirmed.factor.id)
-        assert admin.second_factors.reset(made.user.id, allow_password_reset=True) >= 1
-        with pytest.raises(errors.Unauthenticated):
-            client.auth.current_user()
-
-
-def test_organisation_from_first_member_to_closing(admin: Client, instance: RunningInstance) -> None:
-    new = models.NewOrganisation(models.OrganisationKind.PHARMACY, f"Harbour {new_email()}")
-    made = admin.organisations.create(new)
-    assert list(admin.organisations.list(search=new.name.upper())) == [made]
-    with hired(admin, instance, models.Role.PHARMACIST, new.name) as client:
-        assert [(own.organisation, own.current) for own in client.organisations.own()] == [(made, True)]
-        second = admin.organisations.create(replace(new, address="Quay 2"))
-        user = client.auth.current_user()
-        added = admin.organisations.add_member(second.id, user.email, models.MemberRight.ADMINISTRATOR)
-        assert client.organisations.choose(second.id).current
-        assert [one.current for one in client.organisations.own()] == [False, True]
-        assert list(client.organisations.members(second.id)) == [added]
-        with pytest.raises(errors.NotFound):
-            client.organisations.get(made.id)
-        client.organisations.change_right(second.id, user.id, models.MemberRight.MEMBER)
-        with pytest.raises(errors.AlreadyExists):
-            admin.organisations.update(second.id, models.OrganisationChanges(phone="+49 40 1234", clear=("address",)))
-        assert admin.organisations.end_membership(second.id, user.id) >= 1
-        with pytest.raises(errors.Unauthenticated):
-            client.organisations.own()
-    assert admin.organisations.close(made.id).closed_at

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from server.clinical.entities import NewPrescription, NewVisit, PrescriptionFilter, PrescriptionStatus, VisitType
+from server.clinical.entities import NewPrescription, NewVisit, PrescriptionStatus, VisitType
 from server.clinical.rules.reference_number import new_prescription_number, normalize
-from server.clinical.storage.prescription_lists import PrescriptionListRepository
+from server.clinical.storage.prescription_lists import PrescriptionFilter, PrescriptionListRepository
 from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork
 from server.errors import (

@@ -42,11 +42,11 @@ async def test_batches_of_one_dispense_become_dispenses_and_stay(database_url: s
 
 async def test_closed_prescriptions_become_expired_ones(database_url: str) -> None:
     rows = (AN_ACCOUNT.format(user_id=FIRST, name="Ann"), A_RECORD, A_PRESCRIPTION)
-    await schema.downgrade(database_url, "0042")
+    await schema.downgrade(database_url, "0044")
     await run(database_url, *(statement.format(user_id=FIRST) for statement in rows))
-    await schema.upgrade(database_url, "0043")
+    await schema.upgrade(database_url, "0045")
     await run(database_url, A_CLOSING.format(user_id=FIRST), "UPDATE prescriptions SET status = 'closed'")
-    await schema.downgrade(database_url, "0042")
+    await schema.downgrade(database_url, "0044")
     assert await fetch(database_url, "SELECT status FROM prescriptions") == [("expired",)]
     assert await fetch(database_url, "SELECT action, to_status FROM pharmacy_log") == [("reject", "expired")]
     await schema.upgrade(database_url)

@@ -13,6 +13,7 @@ from server.auth.services.current_password import CurrentPasswordCheck
 from server.auth.services.email_changes import EmailChangeService
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.factor_gate import FactorGate
+from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.staff_notices import notify_admins
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.acting import ActingRepository

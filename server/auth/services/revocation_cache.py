@@ -14,7 +14,7 @@ from uuid import UUID
 
 from server import background
 from server.auth.entities import SessionRights, UserStatus
-from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.account_statuses import AccountStatusRepository
 from server.auth.storage.sessions import SessionRepository
 from server.auth.tokens.keys import MAX_LIFETIME
 from server.clock import Clock
@@ -112,7 +112,7 @@ class RevocationCache:
     async def _catch_up(self) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
             revoked = await tx[SessionRepository].revoked(LOOK_BACK)
-            statuses = await tx[AccountRepository].status_changes(LOOK_BACK)
+            statuses = await tx[AccountStatusRepository].status_changes(LOOK_BACK)
         self._revoked |= revoked
         self._deactivated -= statuses.keys()
         self._restrict(statuses)
@@ -121,7 +121,7 @@ class RevocationCache:
         self._revoked_here = set()
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
             revoked = await tx[SessionRepository].revoked(REMEMBERED_FOR)
-            statuses = await tx[AccountRepository].not_active()
+            statuses = await tx[AccountStatusRepository].not_active()
         self._revoked = self._revoked_here | revoked
         self._deactivated = set()
         self._confirmed_active = set()

@@ -150,12 +150,6 @@ _REACTIVATE: Final = (
 )
 _LOCK_FIRST_ADMIN: Final = text("SELECT pg_advisory_xact_lock(hashtext('medconnect first admin'))")
 _HAS_ADMIN: Final = select(exists().where(users.c.role == _ADMIN))
-_NOT_ACTIVE: Final = select(users.c.id, users.c.status).where(
-    users.c.status.in_([UserStatus.UNVERIFIED, UserStatus.DEACTIVATED])
-)
-_STATUS_CHANGES: Final = select(users.c.id, users.c.status).where(
-    users.c.status_changed_at > func.now() - bindparam("within", type_=Interval)
-)
 _LIST: Final = KeysetQuery(
     select(*USER_COLUMNS),
     users,
@@ -327,16 +321,6 @@ class AccountRepository:
         if row is None:
             raise NotFound("account")
         return user_of(row)
-
-    async def not_active(self) -> Mapping[UUID, UserStatus]:
-        """Returns all accounts that are not active, with their status."""
-        rows = await self._connection.rows(_NOT_ACTIVE)
-        return {row["id"]: UserStatus(row["status"]) for row in rows}
-
-    async def status_changes(self, within: timedelta) -> Mapping[UUID, UserStatus]:
-        """Returns the accounts whose status changed in that time, with the current status."""
-        rows = await self._connection.rows(_STATUS_CHANGES, {"within": within})
-        return {row["id"]: UserStatus(row["status"]) for row in rows}
 
 
 def _search(search: str | None) -> dict[str, str]:

@@ -75,7 +75,7 @@ class ActingRepository:
         self._connection = connection
 
     async def check(self, caller: Caller) -> None:
-        """Raises the error of a caller, if the conditions above do not hold for the account.
+        """Raises the error of a caller who may not act.
 
         That is Unauthenticated for a deactivated account, AccountNotVerified, and OrganisationRequired for a pharmacist
         who is no longer a member of the pharmacy.

@@ -10,7 +10,6 @@ from server.auth.storage.accounts import AccountRepository
 from server.clinical.entities import (
     NewPrescription,
     Prescription,
-    PrescriptionFilter,
     PrescriptionStatus,
 )
 from server.clinical.events import (
@@ -22,7 +21,7 @@ from server.clinical.rules.identification import check_identified
 from server.clinical.rules.reference_number import new_prescription_number
 from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.qr_issuer import QrIssuer
-from server.clinical.storage.prescription_lists import PrescriptionListRepository
+from server.clinical.storage.prescription_lists import PrescriptionFilter, PrescriptionListRepository
 from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.clinical.storage.qr_codes import QrCodeRepository
 from server.clinical.storage.suspensions import SuspensionRepository

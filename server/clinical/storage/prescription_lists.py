@@ -1,6 +1,7 @@
 """Lists of prescriptions: one statement reads and audits each page."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
-from server.clinical.entities import Prescription, PrescriptionFilter
+from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.storage.prescription_query import select_prescription
 from server.clinical.storage.prescription_row import prescription_of
 from server.clinical.storage.tables import patients, prescriptions, status_now
@@ -35,6 +36,16 @@ _LIST: Final = KeysetQuery(
     cursor=(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
     with_audit=lambda page: audited_page(page, "prescription", patient_id="patient_id"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PrescriptionFilter:
+    """Filter of a list of prescriptions; a field that is empty or None does not filter."""
+
+    statuses: tuple[PrescriptionStatus, ...] = ()
+    patient_id: UUID | None = None
+    written_from: datetime | None = None
+    written_before: datetime | None = None
 
 
 class PrescriptionListRepository:

@@ -309,17 +309,16 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-        that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
-        calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
+        request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
+        are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
-        Errors: PAGE_TOKEN_INVALID.
+        """Lists accounts, newest first. POST keeps a search by name or address out of logs. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -333,11 +332,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyUser(self, request, context):
-        """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
-        member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
-        admin.
+        """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
+        joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -352,8 +349,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReactivateUser(self, request, context):
-        """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
-        change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
+        """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -374,8 +370,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditRecords(self, request, context):
-        """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
-        PAGE_TOKEN_INVALID.
+        """Lists the audit's records, newest first, and records that too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -187,39 +187,31 @@ class AuthServiceStub:
     password, sessions, codes and queued emails end. Errors: EMAIL_UNDO_INVALID, EMAIL_TAKEN.
     """
     CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
-    """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-    that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
-    calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
+    request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
+    are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
-    """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
-    Errors: PAGE_TOKEN_INVALID.
-    """
+    """Lists accounts, newest first. POST keeps a search by name or address out of logs. Errors: PAGE_TOKEN_INVALID."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]
     """Gets an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]
-    """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
-    member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
-    admin.
+    """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
+    joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
     """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
     of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]
-    """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
-    change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
-    """
+    """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached."""
     ListUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]
     """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
     EndUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.EndUserSessionsRequest, _session_pb2.EndUserSessionsResponse]
     """Ends all sessions of an account. The account stays as it is and can sign in again. Errors: RESOURCE_NOT_FOUND."""
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_record_pb2.ListAuditRecordsRequest, _audit_record_pb2.ListAuditRecordsResponse]
-    """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
-    PAGE_TOKEN_INVALID.
-    """
+    """Lists the audit's records, newest first, and records that too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
@@ -305,39 +297,31 @@ class AuthServiceAsyncStub(AuthServiceStub):
     password, sessions, codes and queued emails end. Errors: EMAIL_UNDO_INVALID, EMAIL_TAKEN.
     """
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
-    """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-    that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
-    calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
+    request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
+    are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
-    """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
-    Errors: PAGE_TOKEN_INVALID.
-    """
+    """Lists accounts, newest first. POST keeps a search by name or address out of logs. Errors: PAGE_TOKEN_INVALID."""
     GetUser: _aio.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]  # type: ignore[assignment]
     """Gets an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _aio.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]  # type: ignore[assignment]
-    """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
-    member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
-    admin.
+    """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
+    joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
     """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
     of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]  # type: ignore[assignment]
-    """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
-    change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
-    """
+    """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached."""
     ListUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]  # type: ignore[assignment]
     """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
     EndUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.EndUserSessionsRequest, _session_pb2.EndUserSessionsResponse]  # type: ignore[assignment]
     """Ends all sessions of an account. The account stays as it is and can sign in again. Errors: RESOURCE_NOT_FOUND."""
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_record_pb2.ListAuditRecordsRequest, _audit_record_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
-    """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
-    PAGE_TOKEN_INVALID.
-    """
+    """Lists the audit's records, newest first, and records that too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     """Accounts and sessions."""
@@ -516,9 +500,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.CreateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.CreateUserResponse, _abc.Awaitable[_user_pb2.CreateUserResponse]]:
-        """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
-        that the request names; if there is another active admin, a doctor or pharmacist is unverified until that admin
-        calls VerifyUser. All admins are told of an account that waits, and of an admin's. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
+        request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
+        are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -527,9 +511,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.ListUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ListUsersResponse, _abc.Awaitable[_user_pb2.ListUsersResponse]]:
-        """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
-        Errors: PAGE_TOKEN_INVALID.
-        """
+        """Lists accounts, newest first. POST keeps a search by name or address out of logs. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def GetUser(
@@ -545,11 +527,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.VerifyUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.VerifyUserResponse, _abc.Awaitable[_user_pb2.VerifyUserResponse]]:
-        """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
-        member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an unverified account that the caller created, if there is another active
-        admin.
+        """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
+        joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
         """
 
     @_abc_1.abstractmethod
@@ -568,9 +548,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.ReactivateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ReactivateUserResponse, _abc.Awaitable[_user_pb2.ReactivateUserResponse]]:
-        """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
-        change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
-        """
+        """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached."""
 
     @_abc_1.abstractmethod
     def ListUserSessions(
@@ -594,8 +572,6 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_record_pb2.ListAuditRecordsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_record_pb2.ListAuditRecordsResponse, _abc.Awaitable[_audit_record_pb2.ListAuditRecordsResponse]]:
-        """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
-        PAGE_TOKEN_INVALID.
-        """
+        """Lists the audit's records, newest first, and records that too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -172,11 +172,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The organisation was closed and cannot be changed."""
     ERROR_REASON_PATIENT_NOT_IDENTIFIED: _ErrorReason.ValueType  # 65
     """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
-    ERROR_REASON_PATIENT_READ_LIMIT: _ErrorReason.ValueType  # 74
+    ERROR_REASON_PRESCRIPTION_CLOSED: _ErrorReason.ValueType  # 66
+    """A pharmacist has closed the rest of the prescription."""
+    ERROR_REASON_PATIENT_READ_LIMIT: _ErrorReason.ValueType  # 67
     """The account has been shown the data of as many patients as an hour allows; `RetryInfo` states when it can be shown
     that of another one, over REST `retry-after`. Patients counted within the hour can still be read.
     """
-    ERROR_REASON_SECOND_ADMIN_REQUIRED: _ErrorReason.ValueType  # 70
+    ERROR_REASON_SECOND_ADMIN_REQUIRED: _ErrorReason.ValueType  # 68
     """The caller created the account, and there is another active admin: that one must verify it."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -324,11 +326,13 @@ ERROR_REASON_ORGANISATION_CLOSED: ErrorReason.ValueType  # 64
 """The organisation was closed and cannot be changed."""
 ERROR_REASON_PATIENT_NOT_IDENTIFIED: ErrorReason.ValueType  # 65
 """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
-ERROR_REASON_PATIENT_READ_LIMIT: ErrorReason.ValueType  # 74
+ERROR_REASON_PRESCRIPTION_CLOSED: ErrorReason.ValueType  # 66
+"""A pharmacist has closed the rest of the prescription."""
+ERROR_REASON_PATIENT_READ_LIMIT: ErrorReason.ValueType  # 67
 """The account has been shown the data of as many patients as an hour allows; `RetryInfo` states when it can be shown
 that of another one, over REST `retry-after`. Patients counted within the hour can still be read.
 """
-ERROR_REASON_SECOND_ADMIN_REQUIRED: ErrorReason.ValueType  # 70
+ERROR_REASON_SECOND_ADMIN_REQUIRED: ErrorReason.ValueType  # 68
 """The caller created the account, and there is another active admin: that one must verify it."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

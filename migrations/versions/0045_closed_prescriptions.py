@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision = "0043"
-down_revision = "0042"
+revision = "0045"
+down_revision = "0044"
 
 STATES: Final = (
     "'pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled', 'expired'"

@@ -8,8 +8,8 @@ beside the recording that there are none.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0042"
-down_revision = "0041"
+revision = "0044"
+down_revision = "0043"
 
 CLINICAL = ("date_of_birth", "gender", "blood_type", "allergies", "existing_conditions")
 OLD = ", ".join(f"OLD.{name}" for name in CLINICAL)
