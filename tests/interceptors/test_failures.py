@@ -103,7 +103,7 @@ async def test_handler_raising_cancelled_error_does_not_hang_caller(house: House
     house.probe.act = raising(asyncio.CancelledError())
     started = time.monotonic()
     answer = await house.call(face, house.bearer(), seconds=5)
-    assert time.monotonic() - started < within(0.1)
+    assert time.monotonic() - started < within(2)
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_BUSY")
 
 

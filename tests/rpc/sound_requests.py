@@ -228,7 +228,8 @@ def _updates_of_record(world: World) -> tuple[Message, ...]:
     email = new_email()
     record_id = world.record(email)
     given = {"full_name": "Nora Newname", "email": email, "version": 1, **DETAILS}
-    return update(patient_id=record_id, **given), update(patient_id=record_id, clear=["phone", "allergies"], version=2)
+    cleared = update(patient_id=record_id, clear=["phone", "allergies"], no_known_allergies=True, version=2)
+    return update(patient_id=record_id, **given), cleared
 
 
 def _identifications(world: World) -> tuple[Message, ...]:
@@ -246,12 +247,14 @@ def _updates_of_profile(world: World) -> tuple[Message, ...]:
     given = {name: value for name, value in DETAILS.items() if name != "existing_conditions"} | {"full_emails": True}
     update = clinical.UpdateProfileRequest
     version = world.version(world.patient.patient_id)
-    return update(version=version, **given), update(version=version + 1, clear=["phone", "allergies"])
+    cleared = update(version=version + 1, clear=["phone", "allergies"], no_known_allergies=True)
+    return update(version=version, **given), cleared
 
 
-def _new_patient(_: World) -> clinical.CreatePatientRequest:
-    document = identification_pb2.IDENTIFICATION_DOCUMENT_PASSPORT
-    return clinical.CreatePatientRequest(email=new_email(), full_name="Pia Patient", document=document, **DETAILS)
+def _new_patients(_: World) -> tuple[Message, ...]:
+    create, document = clinical.CreatePatientRequest, identification_pb2.IDENTIFICATION_DOCUMENT_PASSPORT
+    without = {**DETAILS, "full_name": "Noel Noallergy", "allergies": [], "no_known_allergies": True}
+    return create(email=new_email(), full_name="Pia Patient", document=document, **DETAILS), create(**without)
 
 
 def _reference(world: World) -> pharmacy.LookupPrescriptionsRequest:
@@ -281,7 +284,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     ),
     "CreateUser": lambda w: Sound(w.actors.admin, _accounts(auth.CreateUserRequest)),
     "VerifyUser": lambda w: Sound(w.actors.admin, (_unverified(w),)),
-    "CreatePatient": lambda w: Sound(w.actors.doctor, (_new_patient(w),)),
+    "CreatePatient": lambda w: Sound(w.actors.doctor, _new_patients(w)),
     "IdentifyPatient": lambda w: Sound(w.actors.doctor, _identifications(w)),
     "BindPatientEmail": lambda w: Sound(
         w.actors.doctor, (patient_emails.BindPatientEmailRequest(patient_id=w.record(), email=new_email()),)

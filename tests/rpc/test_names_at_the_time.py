@@ -98,7 +98,7 @@ class Story:
         actors.auth.UpdateCurrentUser(auth.UpdateCurrentUserRequest(**shop), metadata=self.pharmacist.metadata)
         actors.instance.run(self._rename_staff())
         for actor in (self.doctor, self.pharmacist):
-            actors.auth.VerifyUser(auth.VerifyUserRequest(user_id=actor.user_id), metadata=actors.admin.metadata)
+            actors.auth.VerifyUser(auth.VerifyUserRequest(user_id=actor.user_id), metadata=actors.new_admin().metadata)
         self.doctor, self.pharmacist = actors.sign_in(self.doctor.email), actors.sign_in(self.pharmacist.email)
 
     async def _rename_staff(self) -> None:

@@ -17,6 +17,7 @@ COUNTED: Final = frozenset(
     {
         "BindPatientEmail",
         "CancelPrescription",
+        "ClosePrescription",
         "CreateMedicalVisit",
         "CreatePatient",
         "CreatePrescription",

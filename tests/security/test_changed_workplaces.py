@@ -66,7 +66,7 @@ def test_renamed_pharmacy_neither_keeps_a_claim_nor_acts(actors: Actors) -> None
     assert call(actors, "DispensePrescription", steps["DispensePrescription"], colleague).ok
 
     verify = auth.VerifyUserRequest(user_id=rogue.user_id)
-    assert call(actors, "VerifyUser", verify, actors.admin).ok
+    assert call(actors, "VerifyUser", verify, actors.new_admin()).ok
     moved = actors.sign_in(rogue.email)
     assert actors.organisation_of(moved) != actors.organisation_of(colleague)
     assert not call(actors, "ListDispensingHistory", steps["ListDispensingHistory"], moved).body["entries"]

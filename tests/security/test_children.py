@@ -201,5 +201,5 @@ def test_a_port_that_is_taken_is_told_in_a_line(shared_database_url: str, home: 
         command = [sys.executable, "-m", "server", "up"]
         ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert "medconnect: Envoy ended with 1" in ended.stderr
+    assert "medconnect: REST_ADDRESS: another program uses" in ended.stderr
     assert "Traceback" not in ended.stderr
