@@ -54,8 +54,8 @@ async def test_scan_returns_the_published_shape(
     prescription = answer["prescription"]
     assert set(prescription) == {
         "id", "prescriptionNumber", "patientName", "doctorName", "diagnosis", "status", "items", "qrCode",
-        "patientAllergies", "patientDateOfBirth", "insuranceProvider", "insuranceNumber", "doctorLicenseNumber",
-        "createdAt", "expiresAt",
+        "patientAllergies", "patientAllergyStatus", "patientDateOfBirth", "insuranceProvider", "insuranceNumber",
+        "doctorLicenseNumber", "createdAt", "expiresAt",
     }  # fmt: skip
     assert prescription["status"] == "PRESCRIPTION_STATUS_SCANNED"
     assert (prescription["patientName"], prescription["doctorLicenseNumber"]) == ("Paula Patient", "L-1")
