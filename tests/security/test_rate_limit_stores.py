@@ -107,6 +107,7 @@ def test_lost_store_refuses_sign_ins_and_allows_others(
         rest = actors.http.post("/auth/login", json={"email": "nobody@example.org", "password": "a wrong password"})
         assert rest.status_code == 503
         assert actors.rest("GET", "/doctors/patients", doctor)[0] == 200
+    monkeypatch.undo()
     assert over_grpc(actors, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
 
 
