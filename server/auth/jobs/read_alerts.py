@@ -9,6 +9,7 @@ import structlog
 from server import background
 from server.auth.events import ManyPatientsRead
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.admins import AdminRepository
 from server.auth.storage.read_alerts import ReadAlertRepository
 from server.db.unit_of_work import UnitOfWork
 from server.events.storage.events import EventRepository
@@ -39,7 +40,7 @@ class ReadAlertJob:
         """Reports the alerts that no process has reported yet. Raises Unavailable."""
         async with self._work.begin() as tx:
             alerts = await tx[ReadAlertRepository].take_unreported()
-            admins = await tx[ReadAlertRepository].recipients() if alerts else ()
+            admins = await tx[AdminRepository].active() if alerts else ()
             for alert in alerts:
                 reader = await tx[AccountRepository].get(alert.account_id)
                 await tx[EventRepository].record(ManyPatientsRead(reader, alert.patients, admins))

@@ -110,7 +110,7 @@ class AccountService:
         code is sent, and the real owner is notified. Raises ValidationFailed; without email confirmation EmailTaken,
         with it RateLimitExceeded if the address was entered too often.
         """
-        waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
+        waits = application.role in VERIFIABLE
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
         confirmed = not self._confirms_email
         account = replace(

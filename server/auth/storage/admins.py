@@ -1,4 +1,4 @@
-"""Repository of the admins who are told of new accounts of staff."""
+"""Repository of the admins who verify accounts and are told of what concerns them."""
 
 from typing import Final
 from uuid import UUID
@@ -12,8 +12,10 @@ from server.db.connection import Connection
 from server.identity import Role
 
 # The role is written into the SQL: PostgreSQL plans a statement before it knows parameters, and admins are few.
-_ACTIVE: Final = select(*USER_COLUMNS).where(
-    users.c.role == literal_column(f"'{Role.ADMIN}'"), users.c.status == UserStatus.ACTIVE
+_ACTIVE: Final = (
+    select(*USER_COLUMNS)
+    .where(users.c.role == literal_column(f"'{Role.ADMIN}'"), users.c.status == UserStatus.ACTIVE)
+    .order_by(users.c.id)
 )
 _CREATOR_OF_WAITING: Final = select(users.c.created_by).where(
     users.c.id == bindparam("user_id"), users.c.status == UserStatus.UNVERIFIED

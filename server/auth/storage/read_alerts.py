@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import literal_column, select, text
+from sqlalchemy import text
 
-from server.auth.entities import User, UserStatus
-from server.auth.storage.accounts import USER_COLUMNS, user_of
-from server.auth.storage.tables import users
 from server.db.connection import Connection
-from server.identity import Role
 
 AT_ONCE: Final = 100
 """The most alerts that one transaction reports."""
@@ -28,13 +24,6 @@ _TAKE: Final = text(
 )
 
 
-_ADMINS: Final = (
-    select(*USER_COLUMNS)
-    .where(users.c.role == literal_column(f"'{Role.ADMIN}'"), users.c.status == UserStatus.ACTIVE)
-    .order_by(users.c.id)
-)
-
-
 @dataclass(frozen=True, slots=True)
 class ReadAlert:
     """An account that was shown the data of half as many patients as an hour allows."""
@@ -45,7 +34,7 @@ class ReadAlert:
 
 
 class ReadAlertRepository:
-    """Takes alerts and finds those who are told, through one connection."""
+    """Takes alerts through one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -53,7 +42,3 @@ class ReadAlertRepository:
     async def take_unreported(self) -> Sequence[ReadAlert]:
         """Returns up to AT_ONCE alerts, the oldest first, and marks them as reported."""
         return [ReadAlert(row["account_id"], row["patients"]) for row in await self._connection.rows(_TAKE)]
-
-    async def recipients(self) -> tuple[User, ...]:
-        """Returns the active admins, who are told of alerts."""
-        return tuple(user_of(row) for row in await self._connection.rows(_ADMINS))
