@@ -6,7 +6,7 @@ from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.auth.services.revocation_cache import RevocationCache
 from server.clock import Clock
-from server.errors import PasswordBreached, PasswordContext, ValidationFailed
+from server.errors import ValidationFailed
 from server.rate_limits.bucket import Decision
 from server.rate_limits.budgets import FORMS, REFUNDED, Budgets
 from server.rate_limits.rate_limiter import RateLimiter, refusal
@@ -43,7 +43,7 @@ class RateLimit(Interceptor):
             await proceed(call)
             if group in REFUNDED:
                 await self._limiter.refund(self._budgets.of_group(group, budgets))
-        except (ValidationFailed, PasswordBreached, PasswordContext):
+        except ValidationFailed:
             if group in FORMS:
                 await self._limiter.refund(self._budgets.of_group(group, budgets))
             raise
