@@ -1,7 +1,7 @@
 """Use cases of pharmacists: each runs in one transaction and locks the prescription's row first."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -157,14 +157,7 @@ class PharmacyService:
         Raises NotFound unless the caller scanned it in the last 24 hours, ClaimedByOther, PrescriptionInState and the
         errors of final states.
         """
-        async with self._work.begin() as tx:
-            prescription = await tx[ClaimRepository].to_reject_for_update(prescription_id, caller)
-            status = dispensing.reject(prescription, caller)
-            rejected = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
-            entry = _build_entry(PharmacyAction.REJECT, caller, prescription, status, reason)
-            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_REJECTED, subject_of(prescription), entry)
-            await tx[EventRepository].record(PrescriptionRejected(rejected))
-        return rejected
+        return await self._end(caller, prescription_id, reason, _REJECTION)
 
     async def close(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
         """Closes the rest of a partly dispensed prescription; its patient and its doctor are notified.
@@ -172,14 +165,17 @@ class PharmacyService:
         Raises NotFound unless the caller scanned it in the last 24 hours, ClaimedByOther, PrescriptionInState and the
         errors of final states.
         """
+        return await self._end(caller, prescription_id, reason, _CLOSING)
+
+    async def _end(self, caller: Caller, prescription_id: UUID, reason: str, ending: "_Ending") -> Prescription:
         async with self._work.begin() as tx:
             prescription = await tx[ClaimRepository].to_reject_for_update(prescription_id, caller)
-            status = dispensing.close(prescription, caller)
-            closed = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
-            entry = _build_entry(PharmacyAction.CLOSE, caller, prescription, status, reason)
-            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_CLOSED, subject_of(prescription), entry)
-            await tx[EventRepository].record(PrescriptionClosed(closed))
-        return closed
+            status = ending.decide(prescription, caller)
+            ended = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
+            entry = _build_entry(ending.action, caller, prescription, status, reason)
+            await tx[PharmacyRepository].add(ending.audit, subject_of(prescription), entry)
+            await tx[EventRepository].record(ending.event(ended))
+        return ended
 
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Releases the claim of the caller's pharmacy.
@@ -301,6 +297,22 @@ async def _mark_scanned(found: tuple[Prescription, ...], tx: Transaction) -> tup
 
 def _build_found(prescription: Prescription, caller: Caller) -> FoundPrescription:
     return FoundPrescription(prescription, claims.can_dispense(prescription, caller))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A final action of a pharmacy, with a reason that the patient and the doctor are told."""
+
+    decide: Callable[[Prescription, Caller], PrescriptionStatus]
+    action: PharmacyAction
+    audit: AuditEvent
+    event: type[PrescriptionRejected | PrescriptionClosed]
+
+
+_REJECTION: Final = _Ending(
+    dispensing.reject, PharmacyAction.REJECT, AuditEvent.PRESCRIPTION_REJECTED, PrescriptionRejected
+)
+_CLOSING: Final = _Ending(dispensing.close, PharmacyAction.CLOSE, AuditEvent.PRESCRIPTION_CLOSED, PrescriptionClosed)
 
 
 def _build_entry(
