@@ -13,8 +13,18 @@ from benchmarks.story import Story, size_for
 REFERENCE: Final = Path(__file__).parents[1] / "reference.json"
 GROWTH: Final = 4 / 3
 """A ratio may be this multiple of its reference."""
-SMOKED: Final = ("GetCurrentUser", "LookupPrescriptions", "ScanQrCode", "CreatePrescription")
 BASELINES: Final = (Variant.F0, Variant.F1)
+SMOKED: Final[Mapping[str, Collection[Variant]]] = {
+    "GetCurrentUser": BASELINES,
+    "LookupPrescriptions": (Variant.F1,),
+    "ScanQrCode": (Variant.F1,),
+    "CreatePrescription": (Variant.F1,),
+}
+"""The baselines that each call is compared with.
+
+A call that sends much SQL is not compared with F0, which sends none: between two machines the ratio differed by half
+for the same code. Tests count the statements of these calls.
+"""
 ATTEMPTS: Final = 4
 """Only a call whose ratios stay too high in all attempts fails: other programs disturb single ones."""
 SECONDS: Final = 0.15
@@ -26,7 +36,7 @@ Ratios = Mapping[str, Mapping[str, float]]
 
 
 async def run(reference: Ratios) -> Ratios:
-    """Returns the smallest ratios of each call; it is measured again while they are too high for the reference."""
+    """Returns the smallest ratios of each call, measured again without a reference or while too high for it."""
 
     def choose(story: Story) -> Collection[Call]:
         return [call for call in story.calls() if call.name in SMOKED]
@@ -41,9 +51,9 @@ async def run(reference: Ratios) -> Ratios:
             best = found.setdefault(known.call.name, {})
             for _ in range(ATTEMPTS):
                 measured = await measure(known, servers, database, SECONDS, ROUNDS)
-                for base in BASELINES:
+                for base in SMOKED[known.call.name]:
                     best[base] = round(min(measured.over(base), best.get(base, float("inf"))), 2)
-                if not list(grown({known.call.name: best}, reference)):
+                if reference and not list(grown({known.call.name: best}, reference)):
                     break
     return found
 
