@@ -1,6 +1,6 @@
 """Audit records as admins and patients read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -45,6 +45,17 @@ class AuditFilter:
     event: AuditEvent | None = None
     action: Action | None = None
     outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFilter:
+    """Filter of the accesses to a patient's record."""
+
+    period: Period = field(default_factory=Period)
+    event: AuditEvent | None = None
+    """None does not filter."""
+    exclude_own_reads: bool = False
+    """Leaves out the patient's own reads."""
 
 
 @dataclass(frozen=True, slots=True)

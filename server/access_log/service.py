@@ -1,10 +1,8 @@
 """Use cases of reading the audit log, for admins and patients."""
 
-from server.access_log.entities import Access, AuditFilter, AuditRecord
+from server.access_log.entities import Access, AccessFilter, AuditFilter, AuditRecord
 from server.access_log.storage.audit_log import AuditLogReader
-from server.audit.events import AuditEvent
 from server.clock import Clock
-from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Caller
 from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest, PageTokens
@@ -30,14 +28,11 @@ class AuditService:
         async with self._work.read() as tx:
             return query.page(*await tx[AuditLogReader].records(wanted, self._clock.zone, query.after, query.size))
 
-    async def list_accesses(
-        self, caller: Caller, period: Period, event: AuditEvent | None, page: PageRequest
-    ) -> Page[Access]:
+    async def list_accesses(self, caller: Caller, wanted: AccessFilter, page: PageRequest) -> Page[Access]:
         """Lists accesses to the calling patient's record, newest first. Raises ValidationFailed, PageTokenInvalid."""
-        period.check()
-        query = self._accesses.query(caller, page, period, event)
+        wanted.period.check()
+        own_reads = ("exclude_own_reads",) if wanted.exclude_own_reads else ()
+        query = self._accesses.query(caller, page, wanted.period, wanted.event, *own_reads)
         async with self._work.read() as tx:
-            found = await tx[AuditLogReader].accesses(
-                caller.user_id, period, event, self._clock.zone, query.after, query.size
-            )
+            found = await tx[AuditLogReader].accesses(caller.user_id, wanted, self._clock.zone, query.after, query.size)
         return query.page(*found)

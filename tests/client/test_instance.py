@@ -157,6 +157,8 @@ def test_what_a_patient_does(instance: RunningInstance) -> None:
         assert client.clinical.update_profile(models.ProfileChanges(clear=("bloodType",))).blood_type == ""
         assert list(client.clinical.my_prescriptions()) == []
         assert {entry.actor_role for entry in client.clinical.access_log()} == {models.Role.PATIENT}
+        assert {entry.action for entry in client.clinical.access_log()} > {"read"}
+        assert {entry.action for entry in client.clinical.access_log(exclude_own_reads=True)} == {"create", "update"}
         assert client.auth.current_user() == made.user
         client.auth.change_password(PASSWORD, PASSWORD + " two")
         client.sign_out()

@@ -209,6 +209,8 @@ def test_patient_sees_only_accesses_of_their_record(actors: Actors) -> None:
     assert entries[1]["actorName"] == "Sam Staff"
     again = actors.rest("GET", "/patients/access-log", mine)[1]["data"]["entries"]
     assert again[0]["event"] == "access_log_read"
+    others = actors.rest("GET", "/patients/access-log?excludeOwnReads=true", mine)[1]["data"]["entries"]
+    assert others == entries
     assert actors.rest("GET", "/patients/access-log", doctor)[0] == 403
     page = actors.http.get("/patients/access-log", params={"pageSize": 2}, headers=mine.headers).json()["data"]
     assert len(page["entries"]) == 2

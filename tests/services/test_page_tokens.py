@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from server.access_log.entities import AuditFilter
+from server.access_log.entities import AccessFilter, AuditFilter
 from server.access_log.service import AuditService
 from server.audit.events import AuditEvent
 from server.auth.entities import UserFilter, UserStatus
@@ -155,7 +155,8 @@ def list_audit_records(work: Any, page: PageRequest) -> Awaitable[Any]:
 
 
 def list_access_log(work: Any, page: PageRequest) -> Awaitable[Any]:
-    return AuditService(work, CLOCK, TOKENS).list_accesses(CALLER, PERIOD, AuditEvent.PATIENT_READ, page)
+    wanted = AccessFilter(PERIOD, AuditEvent.PATIENT_READ)
+    return AuditService(work, CLOCK, TOKENS).list_accesses(CALLER, wanted, page)
 
 
 def list_emails(work: Any, page: PageRequest) -> Awaitable[Any]:

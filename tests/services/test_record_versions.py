@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from asyncpg import PostgresError
 
+from server.access_log.entities import AccessFilter
 from server.audit.events import AuditEvent
 from server.clinical.entities import PatientChange, RecordVersion
 from server.clinical.patient_entities import AllergyStatus
-from server.date_range import Period
 from server.errors import NotFound, OtpRequired, ValidationFailed
 from server.identity import Role
 from server.patient_details import Gender
@@ -115,6 +115,6 @@ async def test_audit_and_access_log_name_the_changed_fields(clinic: Clinic) -> N
     rows = await clinic.execute("SELECT reason FROM audit_records WHERE event = 'patient_updated' ORDER BY occurred_at")
     assert [row["reason"] for row in rows] == ["fullName,allergies", ""]
     log = await clinic.audit.list_accesses(
-        clinic.paula_caller, Period(None, None), AuditEvent.PATIENT_UPDATED, FIRST_PAGE
+        clinic.paula_caller, AccessFilter(event=AuditEvent.PATIENT_UPDATED), FIRST_PAGE
     )
     assert [access.changed_fields for access in log.items] == [(), ("fullName", "allergies")]

@@ -130,6 +130,10 @@ def test_she_sees_who_saw_her_record(windows: Windows, actors: Actors, patient: 
     expect(entry).to_contain_text("Sam Staff")
     expect(entry).to_contain_text("pharmacist, Corner Pharmacy")
     expect(entry).to_contain_text(written.prescription_number)
+    own = page.get_by_role("listitem").filter(has_text="Access log read")
+    expect(own).to_have_count(0)
+    page.get_by_label("Include when I looked at it myself").check()
+    expect(own.first).to_contain_text("patient")
 
 
 def test_a_forgotten_password_is_set_anew_by_a_mailed_code(windows: Windows, patient: Actor, sender: Sender) -> None:

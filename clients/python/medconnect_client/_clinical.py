@@ -228,14 +228,26 @@ class AsyncClinical:
         return read(QueuedMail, await self._calls.unary(request, pb.SendPrescriptionEmailResponse, key=idempotency_key))
 
     def access_log(
-        self, *, from_date: date | None = None, to_date: date | None = None, event: str | None = None
+        self,
+        *,
+        from_date: date | None = None,
+        to_date: date | None = None,
+        event: str | None = None,
+        exclude_own_reads: bool | None = None,
     ) -> AsyncIterator[AccessLogEntry]:
         """Lists who read or changed the calling patient's record, newest first.
 
         from_date, to_date: calendar days in the hospital's time zone, both included. event: an enum value of
-        `audit.proto` in lower case, such as `prescription_read`. Raises ValueError for any other.
+        `audit.proto` in lower case, such as `prescription_read`. Raises ValueError for any other. exclude_own_reads:
+        leaves out what the patient read.
         """
-        request = filled(pb.ListAccessLogRequest, from_date=from_date, to_date=to_date, event=event)
+        request = filled(
+            pb.ListAccessLogRequest,
+            from_date=from_date,
+            to_date=to_date,
+            event=event,
+            exclude_own_reads=exclude_own_reads,
+        )
         return self._calls.listed(request, pb.ListAccessLogResponse, AccessLogEntry)
 
     def patient_history(self, patient_id: str) -> AsyncIterator[PatientHistoryEntry]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import SmallInteger, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import array
 
-from server.access_log.entities import Access, AuditFilter, AuditRecord
+from server.access_log.entities import Access, AccessFilter, AuditFilter, AuditRecord
 from server.audit.events import REPLAYED, Action, AuditEvent, Outcome
 from server.audit.storage.audit_writer import NO_ACCOUNT, audit_params, audited_page
 from server.audit.storage.tables import audit_records
@@ -73,6 +73,8 @@ _ACCESSES: Final = KeysetQuery(
         & (_record.outcome == Outcome.SUCCESS)
         & (_record.reason != REPLAYED),
         "event": _event,
+        "own_reads_of": (_record.action != Action.READ)
+        | _record.actor_id.is_distinct_from(bindparam("own_reads_of", type_=Uuid)),
     },
     order=_order,
     cursor=MOMENT_CURSOR,
@@ -111,14 +113,18 @@ class AuditLogReader:
     async def accesses(
         self,
         reader_id: UUID,
-        period: Period,
-        event: AuditEvent | None,
+        wanted: AccessFilter,
         zone: ZoneInfo,
         after: MomentAndId | None,
         size: int,
     ) -> tuple[list[Access], int]:
         """Lists successful accesses to the record of the patient with this account."""
-        filters = {**_days(period, zone), "reader_id": reader_id, "event": event}
+        filters = {
+            **_days(wanted.period, zone),
+            "reader_id": reader_id,
+            "event": wanted.event,
+            "own_reads_of": reader_id if wanted.exclude_own_reads else None,
+        }
         record = audit_params(AuditEvent.ACCESS_LOG_READ)
         rows, found = await _ACCESSES.fetch(self._connection, filters, after_moment(after), size, record)
         return [_access_of(row) for row in rows], found

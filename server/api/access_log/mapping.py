@@ -6,7 +6,7 @@ from medconnect.clinical.v1 import access_log_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical_pb
 from medconnect.options.v1 import access_pb2, audit_pb2
 
-from server.access_log.entities import Access, AuditFilter, AuditRecord
+from server.access_log.entities import Access, AccessFilter, AuditFilter, AuditRecord
 from server.api.wire import enum_pair, fill_page, optional_id, read_period, timestamp
 from server.audit.events import Action, AuditEvent, Outcome
 from server.identity import Role
@@ -60,6 +60,11 @@ def record_message(record: AuditRecord) -> audit_record_pb2.AuditRecord:
         request_id=record.request_id,
         reason=record.reason,
     )
+
+
+def access_filter(request: clinical_pb.ListAccessLogRequest) -> AccessFilter:
+    """Returns the filter of a request. Raises ValidationFailed for a date that does not exist."""
+    return AccessFilter(read_period(request), EVENTS.get(request.event), request.exclude_own_reads)
 
 
 def access_log_response(page: Page[Access]) -> clinical_pb.ListAccessLogResponse:

@@ -181,6 +181,6 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         return pb.SendPrescriptionEmailResponse(prescription_number=sent.number, qr_code=code)
 
     async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:
-        wanted = read_period(request), audit_mapping.EVENTS.get(request.event)
-        page = await self._audit.list_accesses(current_caller(), *wanted, page_request(request))
+        wanted = audit_mapping.access_filter(request)
+        page = await self._audit.list_accesses(current_caller(), wanted, page_request(request))
         return audit_mapping.access_log_response(page)

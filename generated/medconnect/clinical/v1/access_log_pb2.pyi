@@ -92,6 +92,7 @@ class ListAccessLogRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    EXCLUDE_OWN_READS_FIELD_NUMBER: _builtins.int
     from_date: _builtins.str
     """The first day, `YYYY-MM-DD`, in the hospital's time zone."""
     to_date: _builtins.str
@@ -102,6 +103,8 @@ class ListAccessLogRequest(_message.Message):
     """The `next_page_token` of the previous page; left out for the first page."""
     event: _audit_pb2.AuditEvent.ValueType
     """Only accesses with this event."""
+    exclude_own_reads: _builtins.bool
+    """True to leave out the caller's own reads; the caller's own changes stay."""
     def __init__(
         self,
         *,
@@ -110,13 +113,16 @@ class ListAccessLogRequest(_message.Message):
         page_size: _builtins.int | None = ...,
         page_token: _builtins.str | None = ...,
         event: _audit_pb2.AuditEvent.ValueType | None = ...,
+        exclude_own_reads: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_to_date", b"_to_date", "event", b"event", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "to_date", b"to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "_exclude_own_reads", b"_exclude_own_reads", "_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_to_date", b"_to_date", "event", b"event", "exclude_own_reads", b"exclude_own_reads", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "to_date", b"to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_to_date", b"_to_date", "event", b"event", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "to_date", b"to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "_exclude_own_reads", b"_exclude_own_reads", "_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_to_date", b"_to_date", "event", b"event", "exclude_own_reads", b"exclude_own_reads", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "to_date", b"to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__event: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
     _WhichOneofArgType__event: _TypeAlias = _typing.Literal["_event", b"_event"]  # noqa: Y015
+    _WhichOneofReturnType__exclude_own_reads: _TypeAlias = _typing.Literal["exclude_own_reads"]  # noqa: Y015
+    _WhichOneofArgType__exclude_own_reads: _TypeAlias = _typing.Literal["_exclude_own_reads", b"_exclude_own_reads"]  # noqa: Y015
     _WhichOneofReturnType__from_date: _TypeAlias = _typing.Literal["from_date"]  # noqa: Y015
     _WhichOneofArgType__from_date: _TypeAlias = _typing.Literal["_from_date", b"_from_date"]  # noqa: Y015
     _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
@@ -127,6 +133,8 @@ class ListAccessLogRequest(_message.Message):
     _WhichOneofArgType__to_date: _TypeAlias = _typing.Literal["_to_date", b"_to_date"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__event) -> _WhichOneofReturnType__event | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exclude_own_reads) -> _WhichOneofReturnType__exclude_own_reads | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__from_date) -> _WhichOneofReturnType__from_date | None: ...
     @_typing.overload

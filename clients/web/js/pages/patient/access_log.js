@@ -1,12 +1,17 @@
 import { Listing } from "../../listing.js";
 import { html, label, moment, nothing } from "../../view.js";
 
+/** The query that leaves out what the patient read. */
+const OTHERS = { excludeOwnReads: true };
+
 export default async function open(page) {
-  const entries = new Listing(page, "/patients/access-log", "entries");
+  const entries = new Listing(page, "/patients/access-log", "entries", OTHERS);
+  const choose = ({ currentTarget }) => entries.narrow(currentTarget.checked ? {} : OTHERS);
   await entries.load();
   page.show(() => html`
     <p>Everyone who saw or changed your record, newest first.</p>
-    ${entries.show(row, "No access has been recorded yet.")}`);
+    <label class="check"><input type="checkbox" autocomplete="off" @change=${choose}> Include when I looked at it myself</label>
+    ${entries.show(row, "No access of others has been recorded yet.")}`);
 }
 
 function row(entry) {
