@@ -32,6 +32,8 @@ FOOTER = (
     "\nMedConnect. This email was sent automatically; replies are not read.\n"
     "MedConnect never asks for your password by email."
 )
+ADDRESS = f"https://med.example/#/prescriptions/{PRESCRIPTION.id}"
+LINK = f"\nThis prescription in MedConnect:\n{ADDRESS}\n"
 PRESCRIPTION_TEXT = """\
 Hello Maria da Silva,
 
@@ -140,11 +142,11 @@ def test_text_part_is_complete() -> None:
     doctor = replace(DOCTOR_USER, status=UserStatus.UNVERIFIED)
     to_doctor = replace(contents_of(EmailKind.REJECTED), recipient=DOCTOR_USER)
     closed = replace(contents_of(EmailKind.CLOSED), recipient=DOCTOR_USER)
-    assert FULL.write(EmailKind.PRESCRIPTION, prescription_contents()).text == PRESCRIPTION_TEXT + FOOTER
+    assert FULL.write(EmailKind.PRESCRIPTION, prescription_contents()).text == PRESCRIPTION_TEXT + LINK + FOOTER
     assert FULL.write(EmailKind.WELCOME, TemplateData(doctor, invited=True)).text == INVITATION_TEXT + FOOTER
-    assert FULL.write(EmailKind.DISPENSED, contents_of(EmailKind.DISPENSED)).text == DISPENSED_TEXT + FOOTER
-    assert FULL.write(EmailKind.REJECTED, to_doctor).text == REJECTED_TEXT + FOOTER
-    assert FULL.write(EmailKind.CLOSED, closed).text == CLOSED_TEXT + FOOTER
+    assert FULL.write(EmailKind.DISPENSED, contents_of(EmailKind.DISPENSED)).text == DISPENSED_TEXT + LINK + FOOTER
+    assert FULL.write(EmailKind.REJECTED, to_doctor).text == REJECTED_TEXT + LINK + FOOTER
+    assert FULL.write(EmailKind.CLOSED, closed).text == CLOSED_TEXT + LINK + FOOTER
 
 
 @cells("kind", EmailKind)
@@ -213,6 +215,15 @@ def test_email_to_unconfirmed_address_reveals_only_the_number(kind: EmailKind) -
     people = (PATIENT.full_name, PATIENT.reference_number, PRESCRIPTION.doctor_name, "Corner Pharmacy")
     for revealing in (*people, "Acute sinusitis", "Amoxicillin", "500 mg", "Wrong dose", "cancel", "reject"):
         assert revealing not in seen
+
+
+@cells("kind", [kind for kind in EmailKind if contents_of(kind).prescription])
+def test_prescription_email_links_to_it_if_address_is_confirmed(kind: EmailKind) -> None:
+    rendered = FULL.write(kind, contents_of(kind))
+    assert ADDRESS in rendered.text
+    assert f'href="{ADDRESS}"' in rendered.html
+    unconfirmed = FULL.write(kind, replace(contents_of(kind), detail=EmailDetail.CODE, knows_recipient=False))
+    assert ADDRESS not in unconfirmed.text + unconfirmed.html
 
 
 def test_invitation_names_neither_patient_nor_number() -> None:
