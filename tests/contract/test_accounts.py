@@ -123,9 +123,10 @@ def test_an_admin_makes_verifies_closes_and_opens_accounts(actors: Actors) -> No
     assert made == {"user": account}
     path = f"/users/{made['user']['id']}"
     assert succeeded(actors, 200, "User retrieved successfully", f"GET {path}", actors.admin) == made
+    another_admin = actors.new_admin()
     for action, status in (("verify", "active"), ("deactivate", "deactivated"), ("reactivate", "active")):
         said = f"User {'verified' if action == 'verify' else f'{action}d'} successfully"
-        changed = succeeded(actors, 200, said, f"PUT {path}/{action}", actors.admin, {})
+        changed = succeeded(actors, 200, said, f"PUT {path}/{action}", another_admin, {})
         assert changed == {"user": {**account, "status": status}}
     listed = succeeded(actors, 200, "Users retrieved successfully", f"GET /users?search={body['email']}", actors.admin)
     assert listed == {"users": [account], "totalSize": 1, **WHOLE_PAGE}
