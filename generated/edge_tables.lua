@@ -257,6 +257,7 @@ return {
         quantity = true,
         quantityUnit = true,
         route = true,
+        substitutionAllowed = true,
       },
       patientId = true,
       visitId = true,
@@ -305,12 +306,14 @@ return {
     ["medconnect.pharmacy.v1.DispensePrescriptionRequest"] = {
       items = {
         batchNumber = true,
+        dispensedMedicineName = true,
         exactQuantity = true,
         expiryDate = true,
         itemId = true,
         productCode = true,
         quantity = true,
         quantityUnit = true,
+        substitutionReason = true,
         unitPrice = true,
       },
       notes = true,

@@ -167,6 +167,8 @@ class PrescriptionItem:
     duration_days: int | None
     dispensed_quantity: Decimal
     quantity_unit: QuantityUnit
+    substitution_allowed: bool = True
+    """Whether a pharmacy may give another product."""
 
     @property
     def remaining_quantity(self) -> Decimal:
@@ -307,6 +309,7 @@ class NewPrescriptionItem:
     route: str = ""
     duration_days: int | None = None
     quantity_unit: QuantityUnit = QuantityUnit.PIECE
+    substitution_allowed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         ),
         "dispensed_lines": _rights(
             "id log_id item_id dispensed_before before_fraction quantity quantity_fraction unit_price currency "
-            "batch_number expiry_date product_code"
+            "batch_number expiry_date product_code dispensed_medicine_name substitution_reason"
         ),
         "visits": _rights(
             "id patient_id doctor_id visit_date visit_type chief_complaint symptoms diagnosis treatment_notes "
@@ -71,7 +71,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         ),
         "prescription_items": _rights(
             "id prescription_id position medicine_name dosage frequency quantity quantity_fraction quantity_unit "
-            "instructions route duration_days",
+            "instructions route duration_days substitution_allowed",
             "dispensed_quantity dispensed_fraction",
         ),
         "qr_codes": _rights(

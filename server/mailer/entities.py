@@ -81,11 +81,14 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True)
 class DispensedMedicine:
-    """The dispensed quantity of one medicine."""
+    """The dispensed quantity of one medicine, or of the product given instead of it."""
 
     medicine_name: str
     quantity: Decimal
     quantity_unit: QuantityUnit
+    dispensed_medicine_name: str = ""
+    """The name of the substitute; empty if the prescribed medicine was given."""
+    substitution_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,9 @@ class DispenseLine:
     """The unit that the caller names; None for the unit that is prescribed."""
     product_code: str = ""
     """The code of the package, such as a GTIN; empty if not given."""
+    dispensed_medicine_name: str = ""
+    """The name of the product that is given; empty for the prescribed medicine."""
+    substitution_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,9 @@ class NewLine:
     batch_number: str
     expiry_date: date
     product_code: str = ""
+    dispensed_medicine_name: str = ""
+    """The name of the substitute; empty if the prescribed medicine is given."""
+    substitution_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,9 @@ class DispensedLine:
     pharmacy_name: str
     dispensed_at: datetime
     product_code: str = ""
+    dispensed_medicine_name: str = ""
+    """The name of the substitute; empty if the prescribed medicine was given."""
+    substitution_reason: str = ""
 
     @property
     def total(self) -> Decimal:

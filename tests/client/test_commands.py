@@ -107,6 +107,17 @@ def test_the_rest_of_a_prescription_is_closed(terminal: Terminal, number: str) -
     assert terminal.refused(f"scan {number}", Exit.REFUSED)["reason"] == "PRESCRIPTION_CLOSED"
 
 
+def test_another_product_is_given_with_a_reason(terminal: Terminal, number: str) -> None:
+    other = "--substitute '1:Generic 0:Not in stock: since May'"
+    assert terminal.run(f"dispense {number} {other} --line 2:1:0.85:B-1:12/2031").exit_code == Exit.USAGE
+    done = terminal.json(f"dispense {number} {other} --line 1:12:0.85:B-1:12/2031")["prescription"]
+    (line,) = terminal.json(f"receipt {done['id']}")["lines"]
+    assert (line["dispensedMedicineName"], line["substitutionReason"]) == ("Generic 0", "Not in stock: since May")
+    for command in (f"receipt {done['id']}", "history --action dispense"):
+        words = " ".join(terminal.run(command).output.split())
+        assert "Generic 0" in words, command
+
+
 def test_what_people_see_fits_into_80_columns(terminal: Terminal, number: str) -> None:
     for command in (f"scan {number}", f"claim {number}", "history", f"log {number}", "status", "sessions", "--help"):
         result = terminal.run(command)

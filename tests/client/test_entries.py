@@ -168,6 +168,19 @@ def test_lines_that_cannot_be(text: str) -> None:
         entries.read_line(text, ITEMS)
 
 
+def test_a_substitute_of_a_script_comes_back_as_it_was_written() -> None:
+    item_id, given = entries.read_substitute("2:Generic 500 : Not in stock: since May", ITEMS)
+    assert (item_id, given) == ("item-2", ("Generic 500", "Not in stock: since May"))
+    line = entries.read_line("2:3:0.85:B-1:12/2031", ITEMS).instead(*given)
+    assert entries.read_substitute(entries.written_substitute(line), ()) == (item_id, given)
+
+
+@pytest.mark.parametrize("text", ["", "2", "2:Generic", "2::why", "2:Generic: ", "3:Generic:Not in stock."])
+def test_substitutes_that_cannot_be(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_substitute(text, ITEMS)
+
+
 def test_a_picture_of_a_code_is_read(tmp_path: Path) -> None:
     path = tmp_path / "code.png"
     path.write_bytes(picture.png(CODE))

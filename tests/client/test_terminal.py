@@ -86,7 +86,7 @@ def test_the_whole_story(screen: Screen, actors: Actors, tmp_path: Path) -> None
     screen.type("b")
     screen.see("You have no claim to give back", MENU)
     screen.type("v")
-    screen.see("Claimed until", " give claim back", MENU)
+    screen.see("Claimed until", " give back", MENU)
     screen.type("d")
     _dispense(screen, {"Medicine 0": ("12,0", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
     screen.see("10.20", "(y/n) ")
@@ -134,6 +134,30 @@ def test_the_rest_is_closed_with_a_reason(screen: Screen, actors: Actors) -> Non
     screen.see("do not close): ")
     screen.type("Not available.")
     screen.see("Closed. The patient and the doctor are notified.", MAIN)
+
+
+def test_another_product_is_given_where_the_doctor_allows_it(screen: Screen, actors: Actors) -> None:
+    request = clinical_service_pb2.CreatePrescriptionRequest(
+        patient_id=actors.new_patient().patient_id, diagnosis="Flu"
+    )
+    for name, allowed in (("Free", True), ("Fixed", False)):
+        request.items.add(medicine_name=name, dosage="1", frequency="daily", quantity=5, substitution_allowed=allowed)
+    written = actors.clinical.CreatePrescription(request, metadata=actors.doctor.metadata).prescription
+    _sign_in(screen, actors.new_pharmacist().email)
+    screen.type(written.prescription_number)
+    screen.see("no substitute allowed", "substitute", MENU)
+    screen.type("s")
+    _dispense(screen, {"Free": ("2", "B-1", "12/2031", "1")})
+    screen.see("(Enter: Free): ")
+    screen.type("Generic")
+    screen.see("the patient sees it): ")
+    screen.type("")
+    screen.see("Enter the reason", "the patient sees it): ")
+    screen.type("Not in stock.")
+    _dispense(screen, {"Fixed": ("2", "B-2", "12/2031", "1")})
+    screen.see("allows no substitute", "Given: Generic", "(y/n) ")
+    screen.type("y")
+    screen.see("Dispensed for 4.00 USD", MENU)
 
 
 def test_a_code_scanned_over_a_prescription_gives_its_claim_back(screen: Screen, actors: Actors) -> None:

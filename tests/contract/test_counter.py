@@ -101,8 +101,9 @@ def test_a_prescription_is_dispensed_in_two_parts(counter: Counter) -> None:
 
 def paid(item_id: str, medicine: str, quantity: int, price: str, total: str) -> dict[str, Any]:
     amount = {"exactQuantity": str(quantity), "quantityUnit": "piece", "productCode": ""}
+    given = {"dispensedMedicineName": "", "substitutionReason": ""}
     where = {"pharmacyName": "Corner Pharmacy", "dispensedAt": TIME}
-    return {**line(item_id, quantity, price), "medicineName": medicine, "lineTotal": total, **where, **amount}
+    return {**line(item_id, quantity, price), "medicineName": medicine, "lineTotal": total, **where, **amount, **given}
 
 
 def assert_receipt(counter: Counter) -> None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 import pytest
 
 from server.clinical.entities import Prescription
+from server.clinical.quantities import QuantityUnit
+from server.mailer.entities import DispensedMedicine, EmailDetail
 from server.outbox.entities import EmailKind
-from tests.fixtures.rendered_emails import AMOXICILLIN, FULL, contents_of
+from tests.fixtures.rendered_emails import AMOXICILLIN, DISPENSE, FULL, contents_of
 
 BLOCK: Final = "Week 1: 1 tablet\r\n2 tablets from week 2\n\n  - after meals\n\tnot <b>with</b>  milk"
 IN_HTML: Final = (
@@ -24,6 +27,16 @@ def with_instructions(prescription: Prescription) -> Prescription:
 
 def with_reason(prescription: Prescription) -> Prescription:
     return replace(prescription, status_reason=BLOCK)
+
+
+def test_a_substitute_is_named_with_its_reason_in_both_parts() -> None:
+    given = DispensedMedicine("Amoxicillin", Decimal(21), QuantityUnit.CAPSULE, "Amoxi-Gen <500>", BLOCK)
+    contents = replace(contents_of(EmailKind.DISPENSED), dispense=replace(DISPENSE, lines=(given,)))
+    rendered = FULL.write(EmailKind.DISPENSED, contents)
+    assert "\n    Given: Amoxi-Gen <500> (instead of Amoxicillin): Week 1: 1 tablet\n    2 tablets" in rendered.text
+    assert f"Given: Amoxi-Gen &lt;500&gt; (instead of Amoxicillin): {IN_HTML}</" in rendered.html
+    private = FULL.write(EmailKind.DISPENSED, replace(contents, detail=EmailDetail.MINIMAL))
+    assert "Amoxi-Gen" not in private.text + private.html
 
 
 PLACES: Final[dict[EmailKind, tuple[Callable[[Prescription], Prescription], int]]] = {

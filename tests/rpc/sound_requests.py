@@ -163,7 +163,7 @@ def _unverified(world: World) -> auth.VerifyUserRequest:
 
 
 def _prescriptions(world: World) -> tuple[Message, ...]:
-    exact = {"exact_quantity": "2.5", "quantity_unit": quantity_pb2.QUANTITY_UNIT_ML}
+    exact = {"exact_quantity": "2.5", "quantity_unit": quantity_pb2.QUANTITY_UNIT_ML, "substitution_allowed": True}
     return _prescription(world, {"quantity": 20}), _prescription(world, exact)
 
 
@@ -205,7 +205,8 @@ def _visit(world: World) -> clinical.CreateMedicalVisitRequest:
 def _dispensings(world: World) -> tuple[Message, ...]:
     unit = quantity_pb2.QUANTITY_UNIT_PIECE
     exact = {"exact_quantity": "2.5", "quantity_unit": unit, "product_code": "04012345678901"}
-    return _dispensing(world, {"quantity": 10}), _dispensing(world, exact)
+    other = {"dispensed_medicine_name": "Generic", "substitution_reason": "first line\nsecond line"}
+    return _dispensing(world, {"quantity": 10}), _dispensing(world, exact | other)
 
 
 def _dispensing(world: World, quantity: Mapping[str, Any]) -> pharmacy.DispensePrescriptionRequest:

@@ -211,6 +211,42 @@ def test_batches_of_an_item_together_give_at_most_what_is_open() -> None:
     assert violation.message.endswith("what is still open: 7.5 tablets")
 
 
+NEEDED = "items[0].substitutionReason"
+WRONG = "items[0].dispensedMedicineName"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "allowed", "violated"),
+    [
+        ("", "", True, []),
+        ("", "", False, []),
+        ("Amoxi-Gen 500", "not in stock", True, []),
+        ("Amoxi-Gen 500", "not in stock", False, [WRONG]),
+        ("Amoxi-Gen 500", "", True, [NEEDED]),
+        ("Amoxi-Gen 500", "", False, [WRONG]),
+        ("", "not in stock", True, [WRONG]),
+        ("", "not in stock", False, [WRONG]),
+        ("AMOXICILLIN  forte ", "", True, []),
+        ("Amoxicillin Forte", "", False, []),
+        (" amoxicillin forte", "not in stock", True, [WRONG]),
+    ],
+)
+def test_substitute_and_reason_need_each_other_and_leave(
+    name: str, reason: str, *, allowed: bool, violated: list[str]
+) -> None:
+    prescription = a_prescription()
+    item = replace(prescription.items[0], medicine_name="Amoxicillin Forte", substitution_allowed=allowed)
+    given = line(item, dispensed_medicine_name=name, substitution_reason=reason)
+    ours = held(replace(prescription, items=(item,)), HOLDER)
+    if not violated:
+        assert dispensing.dispense(ours, HOLDER, [given], TODAY).status is S.DISPENSED
+        assert dispensing.substitute_in(given, item.medicine_name) == ("Amoxi-Gen 500" if reason else "")
+        return
+    with pytest.raises(ValidationFailed) as refusal:
+        dispensing.dispense(ours, HOLDER, [given], TODAY)
+    assert [violation.field for violation in refusal.value.violations] == violated
+
+
 @pytest.mark.parametrize("quantity", [-1, 0, 21])
 def test_quantity_outside_the_open_range_is_rejected(quantity: int) -> None:
     assert _violated(quantity=quantity) == ["items[0].quantity"]

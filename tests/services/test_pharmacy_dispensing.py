@@ -12,8 +12,9 @@ from server.errors import (
     NotFound,
     ValidationFailed,
 )
+from server.mailer.entities import DispensedMedicine
 from server.mailer.storage.dispenses import DispenseRepository
-from server.pharmacy.entities import HistoryFilter, PharmacyAction
+from server.pharmacy.entities import DispensedLine, HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service
@@ -89,6 +90,35 @@ async def test_two_batches_of_an_item_are_one_dispense_of_two_lines(
         ("Medicine 1", Decimal(20)),
         ("Medicine 2", Decimal(10)),
     ]
+
+
+def given(line: DispensedLine | DispensedMedicine) -> tuple[str, Decimal, str, str]:
+    return line.medicine_name, line.quantity, line.dispensed_medicine_name, line.substitution_reason
+
+
+async def test_substitute_is_on_receipt_history_and_email(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
+) -> None:
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    first, second = prescription.items
+    other = {"dispensed_medicine_name": "Generic 1", "substitution_reason": "Not in stock."}
+    parts = [line(first, 5), line(first, 15, **other), line(second, dispensed_medicine_name=" medicine  2")]
+    await pharmacy.dispense(pharmacy_people.pharmacist, written.id, parts, "")
+    history = await pharmacy.history(pharmacy_people.pharmacist, HistoryFilter(Period(), A.DISPENSE), FIRST_PAGE)
+    receipts = [
+        await pharmacy.receipt(each, written.id) for each in (pharmacy_people.pharmacist, pharmacy_people.patient)
+    ]
+    log_id = UUID((await mails(work))[0][3]["log_id"])
+    async with work.read() as tx:
+        (told,) = (await tx[DispenseRepository].by_log_ids([log_id])).values()
+    expected = [
+        ("Medicine 1", Decimal(5), "", ""),
+        ("Medicine 1", Decimal(15), "Generic 1", "Not in stock."),
+        ("Medicine 2", Decimal(10), "", ""),
+    ]
+    for lines in (history.items[0].lines, *(receipt.lines for receipt in receipts)):
+        assert [given(each) for each in lines] == expected
+    assert [given(each) for each in told.lines] == expected
 
 
 async def test_dispense_sends_email_that_names_its_log_entry(

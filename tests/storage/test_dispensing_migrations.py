@@ -17,6 +17,10 @@ A_BATCH: Final = """
     VALUES (gen_random_uuid(), '{user_id}', '{user_id}', {before}, 5, 1, 'EUR', 'B-{before}', '2099-12-31')
 """
 
+A_SUBSTITUTE: Final = """
+    UPDATE dispensed_lines SET dispensed_medicine_name = 'Generic A', substitution_reason = 'Not in stock.'
+    WHERE dispensed_before = 5
+"""
 A_CLOSING: Final = """
     INSERT INTO pharmacy_log (id, prescription_id, pharmacist_id, action, from_status, to_status)
     VALUES ('{user_id}', '{user_id}', '{user_id}', 'close', 'partially_dispensed', 'closed')
@@ -51,3 +55,21 @@ async def test_closed_prescriptions_become_expired_ones(database_url: str) -> No
     assert await fetch(database_url, "SELECT action, to_status FROM pharmacy_log") == [("reject", "expired")]
     await schema.upgrade(database_url)
     assert await fetch(database_url, "SELECT status FROM prescriptions") == [("expired",)]
+
+
+async def test_substitutes_are_noted_in_the_log_of_the_version_before(database_url: str) -> None:
+    await schema.downgrade(database_url, "0045")
+    rows = (AN_ACCOUNT.format(user_id=FIRST, name="Ann"), A_RECORD, A_PRESCRIPTION, *A_DISPENSE)
+    await run(database_url, *(statement.format(user_id=FIRST) for statement in rows))
+    await run(database_url, *(A_BATCH.format(user_id=FIRST, before=before) for before in (0, 5)))
+    await schema.upgrade(database_url, "0046")
+    allowed = "SELECT substitution_allowed FROM prescription_items"
+    given = "SELECT dispensed_medicine_name, substitution_reason FROM dispensed_lines ORDER BY dispensed_before"
+    assert await fetch(database_url, allowed) == [(True,)]
+    assert await fetch(database_url, given) == [("", ""), ("", "")]
+    await run(database_url, A_SUBSTITUTE)
+    await schema.downgrade(database_url, "0045")
+    notes = "SELECT notes FROM pharmacy_log"
+    assert await fetch(database_url, notes) == [("Given: Generic A (instead of A): Not in stock.",)]
+    await schema.upgrade(database_url)
+    assert await fetch(database_url, given) == [("", ""), ("", "")]

@@ -22,6 +22,7 @@ FIELDS: Final = frozenset(
         "ClosePrescriptionRequest.reason",
         "ValidatePrescriptionRequest.notes",
         "DispensePrescriptionRequest.notes",
+        "DispenseLine.substitution_reason",
         "CreateMedicalVisitRequest.symptoms",
         "CreateMedicalVisitRequest.diagnosis",
         "CreateMedicalVisitRequest.treatment_notes",

@@ -67,6 +67,11 @@ export class Form {
     </select>`);
   }
 
+  /** Renders a checkbox, which is checked at first; its value is true or false. */
+  check(name, label) {
+    return html`<label class="check"><input type="checkbox" name=${name} .defaultChecked=${true} autocomplete="off"> ${label}</label>`;
+  }
+
   /** Renders the submit button; `second` styles it as a secondary action. */
   button(text, second = false) {
     return html`<button type="submit" class=${second ? "second" : ""} ?disabled=${this.busy}>${this.busy ? "One moment …" : text}</button>`;
@@ -161,6 +166,7 @@ export function changes(before, values, names) {
 }
 
 function valueOf(element) {
+  if (element.type === "checkbox") return element.checked;
   const text = textOf(element);
   if (text === "") return undefined;
   if (element.dataset.kind === "number") {

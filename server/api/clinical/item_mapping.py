@@ -53,6 +53,7 @@ def new_item(position: int, message: pb.NewPrescriptionItem) -> NewPrescriptionI
         route=message.route,
         duration_days=message.duration_days if message.HasField("duration_days") else None,
         quantity_unit=UNITS[message.quantity_unit] if message.HasField("quantity_unit") else QuantityUnit.PIECE,
+        substitution_allowed=message.substitution_allowed or not message.HasField("substitution_allowed"),
     )
 
 
@@ -74,3 +75,5 @@ def fill_item(message: prescription_pb2.PrescriptionItem, item: PrescriptionItem
     message.exact_quantity = in_digits(item.quantity)
     message.exact_dispensed_quantity = in_digits(item.dispensed_quantity)
     message.exact_remaining_quantity = in_digits(remaining)
+    if not item.substitution_allowed:
+        message.substitution_allowed = False

@@ -52,6 +52,8 @@ def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine
             expiry_date=_read_expiry(line.expiry_date, f"items[{position}].expiryDate"),
             quantity_unit=UNITS[line.quantity_unit] if line.HasField("quantity_unit") else None,
             product_code=line.product_code,
+            dispensed_medicine_name=line.dispensed_medicine_name,
+            substitution_reason=line.substitution_reason,
         )
         for position, line in enumerate(request.items)
     ]
@@ -219,6 +221,8 @@ def _line(line: DispensedLine) -> dispensing_pb2.DispensedLine:
         exact_quantity=in_digits(line.quantity),
         quantity_unit=UNIT_NUMBERS[line.quantity_unit],
         product_code=line.product_code,
+        dispensed_medicine_name=line.dispensed_medicine_name,
+        substitution_reason=line.substitution_reason,
     )
 
 

@@ -48,6 +48,7 @@ _items = (
                 prescription_items.c.duration_days,
                 _in_digits(prescription_items.c.dispensed_quantity + prescription_items.c.dispensed_fraction),
                 prescription_items.c.quantity_unit,
+                prescription_items.c.substitution_allowed,
             ),
             type_=JSON,
         ).aggregate_order_by(prescription_items.c.position)

@@ -61,7 +61,7 @@ def prescription_of(row: Row) -> Prescription:
 
 def _item(values: Sequence[Any]) -> PrescriptionItem:
     """Returns an item; its quantities are decimals in texts, because JSON numbers would be read as floats."""
-    item_id, name, dosage, frequency, quantity, instructions, route, days, dispensed, unit = values
+    item_id, name, dosage, frequency, quantity, instructions, route, days, dispensed, unit, substitutable = values
     return PrescriptionItem(
         id=read_id(item_id),
         medicine_name=name,
@@ -73,6 +73,7 @@ def _item(values: Sequence[Any]) -> PrescriptionItem:
         duration_days=days,
         dispensed_quantity=Decimal(dispensed),
         quantity_unit=QuantityUnit(unit),
+        substitution_allowed=substitutable,
     )
 
 

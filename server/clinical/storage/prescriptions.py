@@ -122,13 +122,16 @@ _INSERT_ITEMS = text(
     """
     INSERT INTO prescription_items
         (id, prescription_id, position, medicine_name, dosage, frequency, quantity, quantity_fraction,
-        quantity_unit, instructions, route, duration_days)
+        quantity_unit, instructions, route, duration_days, substitution_allowed)
     SELECT item.id, CAST(:prescription_id AS uuid), item.position, item.medicine_name, item.dosage, item.frequency,
-        trunc(item.quantity), item.quantity % 1, item.unit, item.instructions, item.route, item.duration_days
+        trunc(item.quantity), item.quantity % 1, item.unit, item.instructions, item.route, item.duration_days,
+        item.substitution_allowed
     FROM unnest(CAST(:ids AS uuid[]), CAST(:medicine_names AS text[]), CAST(:dosages AS text[]),
         CAST(:frequencies AS text[]), CAST(:quantities AS numeric[]), CAST(:units AS text[]),
-        CAST(:instructions AS text[]), CAST(:routes AS text[]), CAST(:durations AS integer[])) WITH ORDINALITY
-        AS item (id, medicine_name, dosage, frequency, quantity, unit, instructions, route, duration_days, position)
+        CAST(:instructions AS text[]), CAST(:routes AS text[]), CAST(:durations AS integer[]),
+        CAST(:substitutions_allowed AS boolean[])) WITH ORDINALITY
+        AS item (id, medicine_name, dosage, frequency, quantity, unit, instructions, route, duration_days,
+            substitution_allowed, position)
     """
 )
 
@@ -280,6 +283,7 @@ class PrescriptionRepository:
             "instructions": [item.instructions for item in items],
             "routes": [item.route for item in items],
             "durations": [item.duration_days for item in items],
+            "substitutions_allowed": [item.substitution_allowed for item in items],
         }
         await self._connection.execute(_INSERT_ITEMS, values)
 

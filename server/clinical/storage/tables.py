@@ -227,6 +227,7 @@ prescription_items = Table(
     Column("quantity_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
     Column("dispensed_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
     Column("quantity_unit", Text, nullable=False, server_default="piece"),
+    Column("substitution_allowed", Boolean, nullable=False, server_default=text("true")),
     CheckConstraint(
         "quantity >= 0 AND quantity_fraction >= 0 AND quantity + quantity_fraction BETWEEN 0.001 AND 10000",
         name="quantity",

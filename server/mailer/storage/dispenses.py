@@ -13,7 +13,8 @@ from server.mailer.entities import Dispense, DispensedMedicine
 DISPENSES = text(
     """
     SELECT log.id, log.prescription_id, pharmacist.pharmacy_name, log.occurred_at, item.medicine_name,
-        sum(line.quantity + line.quantity_fraction) AS quantity, item.quantity_unit
+        sum(line.quantity + line.quantity_fraction) AS quantity, item.quantity_unit,
+        line.dispensed_medicine_name, line.substitution_reason
     FROM pharmacy_log AS log
     CROSS JOIN LATERAL (
         SELECT pharmacy_name FROM user_names
@@ -23,8 +24,8 @@ DISPENSES = text(
     JOIN dispensed_lines AS line ON line.log_id = log.id
     JOIN prescription_items AS item ON item.id = line.item_id
     WHERE log.id = ANY(CAST(:log_ids AS uuid[]))
-    GROUP BY log.id, pharmacist.pharmacy_name, item.id
-    ORDER BY log.id, item.position
+    GROUP BY log.id, pharmacist.pharmacy_name, item.id, line.dispensed_medicine_name, line.substitution_reason
+    ORDER BY log.id, item.position, min(line.dispensed_before + line.before_fraction)
     """
 )
 
@@ -42,7 +43,13 @@ class DispenseRepository:
         for key, group in groupby(rows, key=lambda row: (row["prescription_id"], row["id"])):
             lines = tuple(group)
             medicines = tuple(
-                DispensedMedicine(line["medicine_name"], line["quantity"], QuantityUnit(line["quantity_unit"]))
+                DispensedMedicine(
+                    line["medicine_name"],
+                    line["quantity"],
+                    QuantityUnit(line["quantity_unit"]),
+                    line["dispensed_medicine_name"],
+                    line["substitution_reason"],
+                )
                 for line in lines
             )
             found[key] = Dispense(lines[0]["pharmacy_name"], lines[0]["occurred_at"], medicines)

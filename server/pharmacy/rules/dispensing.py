@@ -115,6 +115,16 @@ def dispense(prescription: Prescription, caller: Caller, lines: Sequence[Dispens
     return Dispensing(status, items, quantities, total)
 
 
+def substitute_in(line: DispenseLine, medicine_name: str) -> str:
+    """Returns the name of the product given instead of the prescribed medicine; empty if that medicine is given."""
+    name = line.dispensed_medicine_name
+    return "" if _folded(name) == _folded(medicine_name) else name
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
 def _violations(prescription: Prescription, lines: Sequence[DispenseLine], today: date) -> Iterator[FieldViolation]:
     items = {item.id: item for item in prescription.items}
     left = {item.id: item.remaining_quantity for item in prescription.items}
@@ -137,6 +147,18 @@ def _item_faults(
         yield "quantity", f"must be above 0 and at most what is still open: {still_open}"
     elif line.quantity_unit not in (None, item.quantity_unit):
         yield "quantityUnit", f"must be the unit that is prescribed: {item.quantity_unit}"
+    if item is not None:
+        yield from _substitution_faults(line, item)
+
+
+def _substitution_faults(line: DispenseLine, item: PrescriptionItem) -> Iterator[tuple[str, str]]:
+    substitute = substitute_in(line, item.medicine_name)
+    if substitute and not item.substitution_allowed:
+        yield "dispensedMedicineName", f"must be left out: the doctor allows no substitute for {item.medicine_name}"
+    elif substitute and not line.substitution_reason:
+        yield "substitutionReason", "must be given, because another product than the prescribed one is given"
+    elif line.substitution_reason and not substitute:
+        yield "dispensedMedicineName", "must name another product than the prescribed one, because a reason is given"
 
 
 def _batch_faults(line: DispenseLine, today: date) -> Iterator[tuple[str, str]]:

@@ -243,6 +243,7 @@ class PharmacyService:
 
     def _new_lines(self, prescription: Prescription, lines: Sequence[DispenseLine]) -> list[NewLine]:
         before = {item.id: item.dispensed_quantity for item in prescription.items}
+        names = {item.id: item.medicine_name for item in prescription.items}
         new: list[NewLine] = []
         for line in lines:
             stored = NewLine(
@@ -255,6 +256,8 @@ class PharmacyService:
                 batch_number=line.batch_number,
                 expiry_date=line.expiry_date,
                 product_code=line.product_code,
+                dispensed_medicine_name=dispensing.substitute_in(line, names[line.item_id]),
+                substitution_reason=line.substitution_reason,
             )
             before[line.item_id] += line.quantity
             new.append(stored)

@@ -69,16 +69,17 @@ _ADD_DISPENSING: Final = with_audit_binds(
         )
         INSERT INTO dispensed_lines
             (id, log_id, item_id, dispensed_before, before_fraction, quantity, quantity_fraction, unit_price, currency,
-            batch_number, expiry_date, product_code)
+            batch_number, expiry_date, product_code, dispensed_medicine_name, substitution_reason)
         SELECT line.id, entry.id, line.item_id, trunc(line.dispensed_before), line.dispensed_before % 1,
             trunc(line.quantity), line.quantity % 1, line.unit_price, line.currency, line.batch_number,
-            line.expiry_date, line.product_code
+            line.expiry_date, line.product_code, line.dispensed_medicine_name, line.substitution_reason
         FROM entry, unnest(
             CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS numeric[]),
             CAST(:quantities AS numeric[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
-            CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[]), CAST(:product_codes AS text[])
+            CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[]), CAST(:product_codes AS text[]),
+            CAST(:dispensed_medicine_names AS text[]), CAST(:substitution_reasons AS text[])
         ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date,
-            product_code)
+            product_code, dispensed_medicine_name, substitution_reason)
         """  # noqa: S608 - AUDIT_CTE is a constant
     )
 )
@@ -145,6 +146,8 @@ def _lines() -> Select[Any]:
             _pharmacist.c.pharmacy_name,
             pharmacy_log.c.occurred_at.label("dispensed_at"),
             dispensed_lines.c.product_code,
+            dispensed_lines.c.dispensed_medicine_name,
+            dispensed_lines.c.substitution_reason,
         )
         .join_from(dispensed_lines, pharmacy_log)
         .join(prescription_items, prescription_items.c.id == dispensed_lines.c.item_id)
@@ -221,6 +224,8 @@ class PharmacyRepository:
                 "batch_numbers": [line.batch_number for line in lines],
                 "expiry_dates": [line.expiry_date for line in lines],
                 "product_codes": [line.product_code for line in lines],
+                "dispensed_medicine_names": [line.dispensed_medicine_name for line in lines],
+                "substitution_reasons": [line.substitution_reason for line in lines],
             },
         )
 

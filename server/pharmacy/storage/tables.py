@@ -57,16 +57,21 @@ dispensed_lines = Table(
     Column("quantity_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
     Column("before_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
     text_column("product_code"),
+    text_column("dispensed_medicine_name"),
+    text_column("substitution_reason"),
     CheckConstraint(
         "quantity >= 0 AND quantity_fraction >= 0 AND quantity + quantity_fraction BETWEEN 0.001 AND 10000",
         name="quantity",
     ),
     CheckConstraint("dispensed_before >= 0 AND before_fraction >= 0", name="dispensed_before"),
     CheckConstraint("unit_price BETWEEN 0 AND 1000000", name="unit_price"),
+    CheckConstraint("(dispensed_medicine_name = '') = (substitution_reason = '')", name="substitution"),
     Index("ix_dispensed_lines_log_id", "log_id"),
     Index("uq_dispensed_lines_start", "item_id", "dispensed_before", "before_fraction", unique=True),
 )
 """Dispensed lines; a dispense has one for each batch of an item.
+
+`dispensed_medicine_name` is the product given instead of the prescribed medicine; empty if that was given.
 
 The unique index lets no two lines of an item start at the same quantity, so even a defect in the code cannot
 dispense an item twice.

@@ -1,7 +1,7 @@
 """Prescriptions, claims and actions, as pharmacists see them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -124,6 +124,10 @@ class DispenseLine:
     """The unit that is prescribed; the server refuses another one. None: not stated."""
     product_code: str | None = None
     """The code of the package, such as the GTIN that `read_package` finds."""
+    dispensed_medicine_name: str | None = None
+    """The name of the product given instead of the prescribed medicine; `instead` sets it with its reason."""
+    substitution_reason: str | None = None
+    """Why another product is given; the patient can read it."""
 
     @classmethod
     def of(
@@ -141,6 +145,10 @@ class DispenseLine:
         exact = quantity if whole is None else None
         stated = None if unit is QuantityUnit.UNKNOWN else unit
         return cls(item_id, whole, unit_price, batch_number, expiry_date, exact, stated, product_code)
+
+    def instead(self, medicine_name: str, reason: str) -> Self:
+        """Returns the line with another product than the prescribed one, which the item must allow."""
+        return replace(self, dispensed_medicine_name=medicine_name, substitution_reason=reason)
 
     @property
     def amount(self) -> Decimal:
@@ -178,6 +186,9 @@ class DispensedLine:
     """None from a server that has whole quantities only."""
     quantity_unit: QuantityUnit = QuantityUnit.PIECE
     product_code: str = ""
+    dispensed_medicine_name: str = ""
+    """The product given instead of `medicine_name`; empty if the prescribed medicine was given."""
+    substitution_reason: str = ""
 
     @property
     def amount(self) -> Decimal:

@@ -61,6 +61,8 @@ class PrescriptionItem:
     """None from a server that has whole quantities only, as the next two."""
     exact_dispensed_quantity: Decimal | None = None
     exact_remaining_quantity: Decimal | None = None
+    substitution_allowed: bool | None = None
+    """False if the pharmacy must give this product and no other one; None if a substitute is allowed."""
 
     @property
     def prescribed(self) -> Decimal:
@@ -167,6 +169,8 @@ class NewPrescriptionItem:
     """The quantity with at most three decimal places, above 0 and at most 10,000."""
     quantity_unit: QuantityUnit | None = None
     """Pieces if None."""
+    substitution_allowed: bool | None = None
+    """False if the pharmacy must give this product and no other one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

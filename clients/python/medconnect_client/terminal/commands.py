@@ -191,6 +191,10 @@ def dispense(
             "position, from 1, or its id."
         ),
     ],
+    substitute: Annotated[
+        list[str] | None,
+        typer.Option(help="ITEM:PRODUCT:REASON, for a medicine of which another product is given."),
+    ] = None,
     notes: Notes = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -198,7 +202,7 @@ def dispense(
     """Claim a prescription and dispense all of the given lines, or none."""
     with open_desk(context.obj, as_json=as_json) as desk:
         named = prescription if key is not None else _id(desk, prescription)
-        done = dispensing.dispense(desk, named, line, notes, key)
+        done = dispensing.dispense(desk, named, dispensing.Written(line, substitute or ()), notes, key)
         desk.answer(done, screens.dispensed(done))
 
 

@@ -22,6 +22,7 @@ QUANTITY: Final = re.compile(r"(?![1-9]\d*\.000)\d{1,5}(?:\.\d{1,3}|,\d{1,2})?|0
 PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 DEAREST: Final = Decimal(1_000_000)
 CENTS: Final = -2
+SHORTEST_REASON: Final = 3
 
 
 class EntryWrong(ValueError):
@@ -137,6 +138,23 @@ def read_printed_batch(text: str) -> str:
     return batch
 
 
+def read_reason(text: str) -> str:
+    """Parses the reason of a substitution. Raises EntryWrong."""
+    text = text.strip()
+    if len(text) < SHORTEST_REASON:
+        raise EntryWrong("Enter the reason, such as: not in stock.")
+    return text
+
+
+def read_substitute(text: str, items: tuple[PrescriptionItem, ...]) -> tuple[str, tuple[str, str]]:
+    """Parses `ITEM:PRODUCT:REASON` into the medicine's id, and the product and the reason. Raises EntryWrong."""
+    named, *given = (part.strip() for part in text.split(":", 2))
+    if len(given) < len(("PRODUCT", "REASON")) or not all(given):
+        raise EntryWrong(f"{text!r} is not ITEM:PRODUCT:REASON.")
+    product, reason = given
+    return item_id(named, items), (product, reason)
+
+
 def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:
     """Parses a line of a script, `ITEM:QUANTITY:PRICE:BATCH:EXPIRY`; ITEM is the medicine's position or its id.
 
@@ -183,3 +201,8 @@ def written_line(line: DispenseLine) -> str:
     """Returns a line in the format of `read_line`, with the medicine's id."""
     stated = [line.item_id, line.amount, line.unit_price, line.batch_number, line.expiry_date.isoformat()]
     return ":".join(map(str, [*stated, line.product_code] if line.product_code else stated))
+
+
+def written_substitute(line: DispenseLine) -> str:
+    """Returns the product given in a line, in the format of `read_substitute`, with the medicine's id."""
+    return f"{line.item_id}:{line.dispensed_medicine_name}:{line.substitution_reason}"

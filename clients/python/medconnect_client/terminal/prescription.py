@@ -48,6 +48,7 @@ class PrescriptionDesk:
         self._actions = {
             "v": self._validate,
             "d": self._dispense,
+            "s": lambda: self._dispense(substitutes=True),
             "r": self._reject,
             "c": self._close,
             "b": self._give_back,
@@ -82,10 +83,10 @@ class PrescriptionDesk:
         return self._prescription.status in FINAL
 
     def _keys(self) -> Text:
-        first = {"b": "give claim back"} if self._claim else {"v": "validate"}
+        first = {"b": "give back"} if self._claim else {"v": "validate"}
         begun = any(item.dispensed for item in self._prescription.items)
         end = {"c": "close the rest"} if begun else {"r": "reject"}
-        return screens.keys(**first, d="dispense", **end, l="log", Enter="leave")
+        return screens.keys(**first, d="dispense", s="substitute", **end, l="log", Enter="leave")
 
     def _line(self) -> str:
         try:
@@ -130,9 +131,11 @@ class PrescriptionDesk:
         with self._waiting.doing("Releasing"):
             self._held.close()
 
-    def _dispense(self) -> None:
+    def _dispense(self, *, substitutes: bool = False) -> None:
+        """Dispenses what the pharmacist enters; substitutes: asks for each line whether another product is given."""
         claim = self._ensure_claim()
-        lines = [line for item in claim.prescription.items if item.remaining for line in self._ask_for(item)]
+        opened = [item for item in claim.prescription.items if item.remaining]
+        lines = [line for item in opened for line in self._ask_for(item, substitutes=substitutes)]
         if not lines:
             self._console.print(screens.bad("Nothing to dispense."))
             return
@@ -143,7 +146,7 @@ class PrescriptionDesk:
         self._finish_with(done.prescription)
         self._console.print(screens.dispensed(done))
 
-    def _ask_for(self, item: PrescriptionItem) -> list[DispenseLine]:
+    def _ask_for(self, item: PrescriptionItem, *, substitutes: bool) -> list[DispenseLine]:
         """Asks for the lines of one medicine, one for each batch; there are none if none of it is dispensed."""
         left = item.remaining
         self._console.print(Text(f"{item.medicine_name} {item.dosage}", style="bold"))
@@ -152,7 +155,18 @@ class PrescriptionDesk:
             lambda text: entries.read_quantities(text, left),
         )
         several = len(quantities) > 1
-        return [self._ask_for_batch(item, quantity, several) for quantity in quantities]
+        lines = [self._ask_for_batch(item, quantity, several) for quantity in quantities]
+        return [self._ask_for_product(item, line) for line in lines] if substitutes else lines
+
+    def _ask_for_product(self, item: PrescriptionItem, line: DispenseLine) -> DispenseLine:
+        """Returns the line with the product that is given and the reason, if that is not the prescribed medicine."""
+        if item.substitution_allowed is False:
+            self._console.print("  The doctor allows no substitute for this medicine.")
+            return line
+        name = self._prompts.line(f"  Product given from {line.batch_number} (Enter: {item.medicine_name}): ").strip()
+        if not name:
+            return line
+        return line.instead(name, self._prompts.until("  Reason (the patient sees it): ", entries.read_reason))
 
     def _ask_for_batch(self, item: PrescriptionItem, quantity: Decimal, several: bool) -> DispenseLine:
         """Asks for the batch of a quantity; the package's code answers most of it. several: names the quantity."""

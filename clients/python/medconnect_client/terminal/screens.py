@@ -13,6 +13,7 @@ from rich.text import Text
 from medconnect_client import DispenseLine
 from medconnect_client.errors import FailedPrecondition, InvalidArgument, MedConnectError
 from medconnect_client.models import (
+    DispensedLine,
     Dispensing,
     DispensingHistoryEntry,
     FoundPrescription,
@@ -78,7 +79,8 @@ def medicines(items: Sequence[PrescriptionItem]) -> Table:
         open_units = Text(f"{item.remaining.normalize():f} of {whole}", style=style)
         days = f"for {item.duration_days} days" if item.duration_days else ""
         how = ", ".join(filter(None, (item.frequency, item.route, days)))
-        taking = Text("\n".join(filter(None, (how, item.instructions))))
+        fixed = "no substitute allowed" if item.substitution_allowed is False else ""
+        taking = Text("\n".join(filter(None, (how, item.instructions, fixed))))
         table.add_row(str(place), Text(f"{item.medicine_name} {item.dosage}"), open_units, taking)
     return table
 
@@ -110,7 +112,8 @@ def lines_table(lines: Iterable[DispenseLine], items: Sequence[PrescriptionItem]
         item = by_id[line.item_id]
         cells = (in_words(line.amount, item.quantity_unit), Text(line.batch_number), str(line.expiry_date))
         amount = price_of(line.amount, line.unit_price)
-        table.add_row(Text(item.medicine_name), *cells, f"{line.unit_price:.2f}", f"{amount:.2f}")
+        names = filter(None, (item.medicine_name, _given(line, item.medicine_name)))
+        table.add_row(Text("\n".join(names)), *cells, f"{line.unit_price:.2f}", f"{amount:.2f}")
     return table
 
 
@@ -135,7 +138,7 @@ def receipt_table(receipt: Receipt) -> RenderableType:
     table = _table("Medicine", "Quantity", "Batch", "Expires", "Price", "Total", right=("Quantity", "Price", "Total"))
     for line in receipt.lines:
         cells = (in_words(line.amount, line.quantity_unit), Text(line.batch_number), str(line.expiry_date))
-        medicine = "\n".join(filter(None, (line.medicine_name, line.product_code)))
+        medicine = "\n".join(filter(None, (line.medicine_name, line.product_code, _given(line, line.medicine_name))))
         table.add_row(Text(medicine), *cells, str(line.unit_price), str(line.line_total))
     title = Text(f"{receipt.prescription_number}, {receipt.patient_name}")
     total = Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold")
@@ -149,7 +152,9 @@ def history_table(entries: Iterable[DispensingHistoryEntry]) -> Table:
     for entry in entries:
         amount = "" if entry.total_amount is None else f"{entry.total_amount} {entry.currency}"
         when = moment(entry.occurred_at)
-        table.add_row(when, str(entry.action), entry.prescription_number, Text(entry.patient_name), amount)
+        given = filter(None, (_given(line, line.medicine_name) for line in entry.lines))
+        who = Text("\n".join((entry.patient_name, *given)))
+        table.add_row(when, str(entry.action), entry.prescription_number, who, amount)
     return table
 
 
@@ -219,6 +224,12 @@ def status(of: PrescriptionStatus) -> Text:
 def moment(when: datetime) -> str:
     """Returns a time in the local time zone."""
     return f"{when.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _given(line: DispenseLine | DispensedLine, medicine_name: str) -> str:
+    """Returns which product is given instead of the prescribed medicine, and why; empty if that medicine is given."""
+    name = line.dispensed_medicine_name
+    return f"Given: {name} (instead of {medicine_name}): {line.substitution_reason}" if name else ""
 
 
 def _born(prescription: PharmacyPrescription) -> str:

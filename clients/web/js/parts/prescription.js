@@ -40,7 +40,7 @@ export function items(prescription) {
       <th role="columnheader" scope="col" class="right">Prescribed</th><th role="columnheader" scope="col" class="right">Remaining</th>
     </tr></thead>
     <tbody role="rowgroup">${prescription.items.map((item) => html`<tr role="row">
-      <td role="cell">${item.medicineName}<br><span class="quiet">${item.dosage}</span></td>
+      <td role="cell">${item.medicineName}<br><span class="quiet">${item.dosage}</span>${item.substitutionAllowed === false ? html`<br>No substitute allowed` : nothing}</td>
       <td role="cell">${howToTake(item)}</td>
       <td role="cell" class="right" data-column="Prescribed">${inWords(item.exactQuantity, item.quantityUnit)}</td>
       <td role="cell" class="right" data-column="Remaining">${inWords(item.exactRemainingQuantity, item.quantityUnit)}</td>

@@ -99,6 +99,7 @@ class PrescriptionItem(_message.Message):
     EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
     EXACT_DISPENSED_QUANTITY_FIELD_NUMBER: _builtins.int
     EXACT_REMAINING_QUANTITY_FIELD_NUMBER: _builtins.int
+    SUBSTITUTION_ALLOWED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The item's id, a UUID; used to dispense it."""
     medicine_name: _builtins.str
@@ -127,6 +128,8 @@ class PrescriptionItem(_message.Message):
     """The quantity that has been dispensed, a decimal."""
     exact_remaining_quantity: _builtins.str
     """The quantity that is still open, a decimal."""
+    substitution_allowed: _builtins.bool
+    """False if the pharmacy must give this product and no other one; absent if a substitute is allowed."""
     def __init__(
         self,
         *,
@@ -144,14 +147,20 @@ class PrescriptionItem(_message.Message):
         exact_quantity: _builtins.str = ...,
         exact_dispensed_quantity: _builtins.str = ...,
         exact_remaining_quantity: _builtins.str = ...,
+        substitution_allowed: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "duration_days", b"duration_days"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_substitution_allowed", b"_substitution_allowed", "duration_days", b"duration_days", "substitution_allowed", b"substitution_allowed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "dispensed_quantity", b"dispensed_quantity", "dosage", b"dosage", "duration_days", b"duration_days", "exact_dispensed_quantity", b"exact_dispensed_quantity", "exact_quantity", b"exact_quantity", "exact_remaining_quantity", b"exact_remaining_quantity", "frequency", b"frequency", "id", b"id", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "remaining_quantity", b"remaining_quantity", "route", b"route"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_substitution_allowed", b"_substitution_allowed", "dispensed_quantity", b"dispensed_quantity", "dosage", b"dosage", "duration_days", b"duration_days", "exact_dispensed_quantity", b"exact_dispensed_quantity", "exact_quantity", b"exact_quantity", "exact_remaining_quantity", b"exact_remaining_quantity", "frequency", b"frequency", "id", b"id", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "remaining_quantity", b"remaining_quantity", "route", b"route", "substitution_allowed", b"substitution_allowed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration_days: _TypeAlias = _typing.Literal["duration_days"]  # noqa: Y015
     _WhichOneofArgType__duration_days: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days"]  # noqa: Y015
+    _WhichOneofReturnType__substitution_allowed: _TypeAlias = _typing.Literal["substitution_allowed"]  # noqa: Y015
+    _WhichOneofArgType__substitution_allowed: _TypeAlias = _typing.Literal["_substitution_allowed", b"_substitution_allowed"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_days) -> _WhichOneofReturnType__duration_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__substitution_allowed) -> _WhichOneofReturnType__substitution_allowed | None: ...
 
 Global___PrescriptionItem: _TypeAlias = PrescriptionItem  # noqa: Y015
 
@@ -439,6 +448,7 @@ class NewPrescriptionItem(_message.Message):
     DURATION_DAYS_FIELD_NUMBER: _builtins.int
     EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
     QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
+    SUBSTITUTION_ALLOWED_FIELD_NUMBER: _builtins.int
     medicine_name: _builtins.str
     """The medicine's name."""
     dosage: _builtins.str
@@ -457,6 +467,8 @@ class NewPrescriptionItem(_message.Message):
     """The quantity, a decimal with at most three decimal places such as `2.5`, above 0 and at most 10,000."""
     quantity_unit: _quantity_pb2.QuantityUnit.ValueType
     """The unit of the quantity; pieces if left out."""
+    substitution_allowed: _builtins.bool
+    """False if the pharmacy must give this product and no other one; a substitute is allowed if left out."""
     def __init__(
         self,
         *,
@@ -469,10 +481,11 @@ class NewPrescriptionItem(_message.Message):
         duration_days: _builtins.int | None = ...,
         exact_quantity: _builtins.str | None = ...,
         quantity_unit: _quantity_pb2.QuantityUnit.ValueType | None = ...,
+        substitution_allowed: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_exact_quantity", b"_exact_quantity", "_instructions", b"_instructions", "_quantity_unit", b"_quantity_unit", "_route", b"_route", "duration_days", b"duration_days", "exact_quantity", b"exact_quantity", "instructions", b"instructions", "quantity_unit", b"quantity_unit", "route", b"route"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_exact_quantity", b"_exact_quantity", "_instructions", b"_instructions", "_quantity_unit", b"_quantity_unit", "_route", b"_route", "_substitution_allowed", b"_substitution_allowed", "duration_days", b"duration_days", "exact_quantity", b"exact_quantity", "instructions", b"instructions", "quantity_unit", b"quantity_unit", "route", b"route", "substitution_allowed", b"substitution_allowed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_exact_quantity", b"_exact_quantity", "_instructions", b"_instructions", "_quantity_unit", b"_quantity_unit", "_route", b"_route", "dosage", b"dosage", "duration_days", b"duration_days", "exact_quantity", b"exact_quantity", "frequency", b"frequency", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "route", b"route"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_exact_quantity", b"_exact_quantity", "_instructions", b"_instructions", "_quantity_unit", b"_quantity_unit", "_route", b"_route", "_substitution_allowed", b"_substitution_allowed", "dosage", b"dosage", "duration_days", b"duration_days", "exact_quantity", b"exact_quantity", "frequency", b"frequency", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "route", b"route", "substitution_allowed", b"substitution_allowed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration_days: _TypeAlias = _typing.Literal["duration_days"]  # noqa: Y015
     _WhichOneofArgType__duration_days: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days"]  # noqa: Y015
@@ -484,6 +497,8 @@ class NewPrescriptionItem(_message.Message):
     _WhichOneofArgType__quantity_unit: _TypeAlias = _typing.Literal["_quantity_unit", b"_quantity_unit"]  # noqa: Y015
     _WhichOneofReturnType__route: _TypeAlias = _typing.Literal["route"]  # noqa: Y015
     _WhichOneofArgType__route: _TypeAlias = _typing.Literal["_route", b"_route"]  # noqa: Y015
+    _WhichOneofReturnType__substitution_allowed: _TypeAlias = _typing.Literal["substitution_allowed"]  # noqa: Y015
+    _WhichOneofArgType__substitution_allowed: _TypeAlias = _typing.Literal["_substitution_allowed", b"_substitution_allowed"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_days) -> _WhichOneofReturnType__duration_days | None: ...
     @_typing.overload
@@ -494,6 +509,8 @@ class NewPrescriptionItem(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity_unit) -> _WhichOneofReturnType__quantity_unit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__route) -> _WhichOneofReturnType__route | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__substitution_allowed) -> _WhichOneofReturnType__substitution_allowed | None: ...
 
 Global___NewPrescriptionItem: _TypeAlias = NewPrescriptionItem  # noqa: Y015
 

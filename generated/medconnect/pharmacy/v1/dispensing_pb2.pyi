@@ -355,10 +355,12 @@ class DispensedLine(_message.Message):
     EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
     QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
     PRODUCT_CODE_FIELD_NUMBER: _builtins.int
+    DISPENSED_MEDICINE_NAME_FIELD_NUMBER: _builtins.int
+    SUBSTITUTION_REASON_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The prescription item's id, a UUID."""
     medicine_name: _builtins.str
-    """The medicine's name."""
+    """The name of the prescribed medicine."""
     quantity: _builtins.int
     """The number of whole units: `exact_quantity`, rounded down."""
     unit_price: _builtins.str
@@ -377,6 +379,10 @@ class DispensedLine(_message.Message):
     """The unit of the quantity."""
     product_code: _builtins.str
     """The product code of the package, such as a GTIN; empty if not given."""
+    dispensed_medicine_name: _builtins.str
+    """The name of the product given instead of `medicine_name`; empty if the prescribed medicine was given."""
+    substitution_reason: _builtins.str
+    """The reason why another product was given; empty if the prescribed medicine was given."""
     @_builtins.property
     def dispensed_at(self) -> _timestamp_pb2.Timestamp:
         """The time of dispensing."""
@@ -396,10 +402,12 @@ class DispensedLine(_message.Message):
         exact_quantity: _builtins.str = ...,
         quantity_unit: _quantity_pb2.QuantityUnit.ValueType = ...,
         product_code: _builtins.str = ...,
+        dispensed_medicine_name: _builtins.str = ...,
+        substitution_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dispensed_at", b"dispensed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "dispensed_at", b"dispensed_at", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "line_total", b"line_total", "medicine_name", b"medicine_name", "pharmacy_name", b"pharmacy_name", "product_code", b"product_code", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "dispensed_at", b"dispensed_at", "dispensed_medicine_name", b"dispensed_medicine_name", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "line_total", b"line_total", "medicine_name", b"medicine_name", "pharmacy_name", b"pharmacy_name", "product_code", b"product_code", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "substitution_reason", b"substitution_reason", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -457,6 +465,8 @@ class DispenseLine(_message.Message):
     EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
     QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
     PRODUCT_CODE_FIELD_NUMBER: _builtins.int
+    DISPENSED_MEDICINE_NAME_FIELD_NUMBER: _builtins.int
+    SUBSTITUTION_REASON_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The id of an item of this prescription."""
     quantity: _builtins.int
@@ -475,6 +485,12 @@ class DispenseLine(_message.Message):
     """The unit of the quantity; if given, it must be the unit that is prescribed."""
     product_code: _builtins.str
     """The product code of the package, such as the GTIN of its DataMatrix code."""
+    dispensed_medicine_name: _builtins.str
+    """The name of the product that is given instead of the prescribed medicine; needs `substitution_reason`. Refused if the
+    item's `substitution_allowed` is false. Left out, or the prescribed name, if the prescribed medicine is given.
+    """
+    substitution_reason: _builtins.str
+    """The reason why another product is given, which the patient can read; only with `dispensed_medicine_name`."""
     def __init__(
         self,
         *,
@@ -486,23 +502,33 @@ class DispenseLine(_message.Message):
         exact_quantity: _builtins.str | None = ...,
         quantity_unit: _quantity_pb2.QuantityUnit.ValueType | None = ...,
         product_code: _builtins.str | None = ...,
+        dispensed_medicine_name: _builtins.str | None = ...,
+        substitution_reason: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_product_code", b"_product_code", "_quantity_unit", b"_quantity_unit", "exact_quantity", b"exact_quantity", "product_code", b"product_code", "quantity_unit", b"quantity_unit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dispensed_medicine_name", b"_dispensed_medicine_name", "_exact_quantity", b"_exact_quantity", "_product_code", b"_product_code", "_quantity_unit", b"_quantity_unit", "_substitution_reason", b"_substitution_reason", "dispensed_medicine_name", b"dispensed_medicine_name", "exact_quantity", b"exact_quantity", "product_code", b"product_code", "quantity_unit", b"quantity_unit", "substitution_reason", b"substitution_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_product_code", b"_product_code", "_quantity_unit", b"_quantity_unit", "batch_number", b"batch_number", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "product_code", b"product_code", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dispensed_medicine_name", b"_dispensed_medicine_name", "_exact_quantity", b"_exact_quantity", "_product_code", b"_product_code", "_quantity_unit", b"_quantity_unit", "_substitution_reason", b"_substitution_reason", "batch_number", b"batch_number", "dispensed_medicine_name", b"dispensed_medicine_name", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "product_code", b"product_code", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "substitution_reason", b"substitution_reason", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dispensed_medicine_name: _TypeAlias = _typing.Literal["dispensed_medicine_name"]  # noqa: Y015
+    _WhichOneofArgType__dispensed_medicine_name: _TypeAlias = _typing.Literal["_dispensed_medicine_name", b"_dispensed_medicine_name"]  # noqa: Y015
     _WhichOneofReturnType__exact_quantity: _TypeAlias = _typing.Literal["exact_quantity"]  # noqa: Y015
     _WhichOneofArgType__exact_quantity: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity"]  # noqa: Y015
     _WhichOneofReturnType__product_code: _TypeAlias = _typing.Literal["product_code"]  # noqa: Y015
     _WhichOneofArgType__product_code: _TypeAlias = _typing.Literal["_product_code", b"_product_code"]  # noqa: Y015
     _WhichOneofReturnType__quantity_unit: _TypeAlias = _typing.Literal["quantity_unit"]  # noqa: Y015
     _WhichOneofArgType__quantity_unit: _TypeAlias = _typing.Literal["_quantity_unit", b"_quantity_unit"]  # noqa: Y015
+    _WhichOneofReturnType__substitution_reason: _TypeAlias = _typing.Literal["substitution_reason"]  # noqa: Y015
+    _WhichOneofArgType__substitution_reason: _TypeAlias = _typing.Literal["_substitution_reason", b"_substitution_reason"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dispensed_medicine_name) -> _WhichOneofReturnType__dispensed_medicine_name | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__exact_quantity) -> _WhichOneofReturnType__exact_quantity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__product_code) -> _WhichOneofReturnType__product_code | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity_unit) -> _WhichOneofReturnType__quantity_unit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__substitution_reason) -> _WhichOneofReturnType__substitution_reason | None: ...
 
 Global___DispenseLine: _TypeAlias = DispenseLine  # noqa: Y015
 

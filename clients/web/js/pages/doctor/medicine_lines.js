@@ -49,6 +49,7 @@ export class MedicineLines {
         ${form.text(name("route"), "Route", { optional, hint: "Such as oral" })}
       </div>
       ${form.text(name("instructions"), "Instructions", { optional, hint: "Such as after meals" })}
+      ${form.check(name("substitutionAllowed"), "May be substituted")}
       ${this.#keys.length > 1
         ? html`<p><button type="button" class="danger" @click=${() => this.#remove(key)}>Remove medicine ${position + 1}</button></p>`
         : nothing}

@@ -1,12 +1,14 @@
 import { read, write } from "../../api.js";
 import { ask } from "../../dialog.js";
 import { Failure } from "../../http.js";
+import { dispensedLines } from "../../parts/dispensed_lines.js";
 import { course, items } from "../../parts/prescription.js";
 import { QrCode } from "../../parts/qr_code.js";
 import { html, notice, nothing } from "../../view.js";
 
 export default async function open(page) {
   let prescription = await find(page.params.id, page.signal);
+  const receipt = await readReceipt(prescription, page.signal);
   const code = new QrCode(page, prescription, "Email to me");
   page.name(prescription.prescriptionNumber);
   const claimEnded = ({ status }) => {
@@ -20,8 +22,14 @@ export default async function open(page) {
     </section>
     ${code.show()}
     <section class="card">${items(prescription)}</section>
+    ${receipt ? html`<section class="card">${dispensedLines(receipt)}</section>` : nothing}
     <p><a href="#/prescriptions">All prescriptions</a></p>`);
   await code.load();
+}
+
+async function readReceipt(prescription, signal) {
+  const begun = prescription.items.some((item) => Number(item.exactDispensedQuantity) > 0);
+  return begun ? read(`/pharmacy/dispensing-summary/${prescription.id}`, {}, signal) : null;
 }
 
 function claimed(end) {

@@ -18,6 +18,8 @@ export class Dispensing {
   /** The numbers of the lines of further batches, by the item's id; an item's first line has the item's position. */
   #further = new Map();
   #nextLine = MOST;
+  /** The numbers of the lines of which another product is given. */
+  #substituted = new Set();
 
   /** prescription: returns the current prescription. done: called with the service's response. */
   constructor(page, prescription, done) {
@@ -27,6 +29,7 @@ export class Dispensing {
       const answer = await this.#send(values);
       this.#left.clear();
       this.#further.clear();
+      this.#substituted.clear();
       done(answer);
     });
   }
@@ -66,7 +69,28 @@ export class Dispensing {
       ${this.#form.text(`${field}.productCode`, "Product code", { optional: true, hint: "Scan the pack's DataMatrix code here." })}
       ${this.#form.text(`${field}.batchNumber`, "Batch number", { hint: "As printed on the pack." })}
       ${this.#form.text(`${field}.expiryDate`, "Batch expiry date", { hint: "As printed on the pack, such as 01/2028." })}
-    </div>`;
+    </div>
+    ${this.#substitution(item, number)}`;
+  }
+
+  #substitution(item, number) {
+    if (item.substitutionAllowed === false) return html`<p class="hint">The doctor allows no substitute for this medicine.</p>`;
+    const turn = () => this.#turnSubstitution(number);
+    if (!this.#substituted.has(number)) return html`<p><button type="button" class="second" @click=${turn}>Give another product</button></p>`;
+    const field = `items[${number}]`;
+    return html`<div class="columns" id="substitute-${number}">
+        ${this.#form.text(`${field}.dispensedMedicineName`, "Product given", { hint: `Instead of ${item.medicineName}.` })}
+        ${this.#form.text(`${field}.substitutionReason`, "Reason", { hint: "The patient can read it." })}
+      </div>
+      <p><button type="button" class="second" @click=${turn}>Give the prescribed medicine</button></p>`;
+  }
+
+  #turnSubstitution(number) {
+    const opened = !this.#substituted.delete(number);
+    if (opened) this.#substituted.add(number);
+    else this.#form.rename((name) => (/\.(dispensedMedicineName|substitutionReason)$/.test(name) && name.startsWith(`items[${number}]`) ? "" : name));
+    this.#page.update();
+    if (opened) document.querySelector(`#substitute-${number} input`).focus();
   }
 
   #add(id) {
@@ -78,6 +102,7 @@ export class Dispensing {
 
   #remove(id, gone) {
     this.#further.set(id, this.#further.get(id).filter((number) => number !== gone));
+    this.#substituted.delete(gone);
     this.#form.rename((name) => (name.startsWith(`items[${gone}]`) ? "" : name));
     this.#page.update();
     this.#page.say("The batch was removed.");

@@ -1,4 +1,5 @@
 import { Listing } from "../../listing.js";
+import { given, isSubstitute } from "../../parts/dispensed_lines.js";
 import { Filter } from "../../parts/filter.js";
 import { inWords } from "../../parts/quantity.js";
 import { block, html, label, moment, nothing } from "../../view.js";
@@ -20,6 +21,7 @@ function row(entry) {
       <span class="quiet">· ${entry.pharmacistName}</span></p>
     ${entry.lines.length ? html`<p>${entry.lines.map(dispensedLine).join("; ")} · ${entry.totalAmount} ${entry.currency}
       · <a href="#/receipt/${entry.prescriptionId}">Receipt</a></p>` : nothing}
+    ${entry.lines.filter(isSubstitute).map((line) => html`<p>${given(line)}</p>`)}
     ${entry.notes ? html`<p class="quiet">${block(entry.notes)}</p>` : nothing}`;
 }
 
