@@ -275,6 +275,12 @@ async def answers(server: EmbeddedPostgres) -> bool:
         return False
 
 
+def test_only_root_changes_the_account_of_a_program() -> None:
+    """An attempt that changes nothing fails as well under a service manager's filter of system calls."""
+    assert binaries.Account(70, 71, is_another=False).switch() == {}
+    assert binaries.Account(70, 71, is_another=True).switch() == {"user": 70, "group": 71, "extra_groups": []}
+
+
 @control("S86")
 async def test_a_killed_guardian_is_replaced_by_one_that_guards(home: Path) -> None:
     with supervisor(home) as killed:

