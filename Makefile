@@ -70,6 +70,7 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/oxlint --quiet clients/web
 	@$(BIN)/buf lint
+	@$(BIN)/hadolint deploy/Dockerfile
 	@$(BIN)/codespell
 
 types: $(READY)
