@@ -150,7 +150,7 @@ def test_units_run_without_root_and_hold_no_secret() -> None:
     assert "RemoveIPC" not in service
 
 
-def test_unit_restarts_the_service_unless_its_configuration_is_wrong() -> None:
+def test_unit_restarts_the_service_unless_it_is_misconfigured() -> None:
     service = options("medconnect.service")
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("on-failure", str(EXIT_CONFIG))
     assert (service["KillMode"], service["TimeoutStopSec"], service["LimitNOFILE"]) == ("mixed", "40s", "65536")
@@ -167,3 +167,17 @@ def test_units_are_valid_and_little_exposed(tmp_path: Path) -> None:
     for command in (["verify", *units], ["security", "--offline=yes", f"--threshold={MOST_EXPOSED}", *services]):
         told = subprocess.run(["systemd-analyze", *command], capture_output=True, text=True, check=False)
         assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_installing_names_settings_that_exist_and_no_secret() -> None:
+    page = (ROOT / "docs/operations/install.md").read_text()
+    [written] = re.findall(r"```ini\n(.*?)```", page, flags=re.DOTALL)
+    names = set(re.findall(r"^ *(\w+)=", written, flags=re.MULTILINE))
+    assert names <= (SETTINGS | FILES).difference(SECRETS)
+    assert {"JWT_SECRET_FILE", "TLS_KEY", "SMTP_HOST"} <= names
+
+
+def test_installing_makes_every_secret_of_the_compose_file() -> None:
+    page = (ROOT / "docs/operations/install.md").read_text().partition("## With containers")[2]
+    missing = [name for name in compose()["secrets"] if f"secrets/{name}" not in page and f"`{name}`" not in page]
+    assert missing == []
