@@ -177,7 +177,7 @@ async def _admins(stage: Stage) -> AsyncIterator[tuple[tuple[str, str], ...]]:
     async with stage.database() as database:
         rows = await database.fetch(_NEW_ADMINS, STREAMS)
     for row in rows:
-        admin = User(row["user_id"], "", True, "", "", "", Role.ADMIN, UserStatus.ACTIVE, "", "", "", "", "", now)
+        admin = User(row["user_id"], "", True, "", "", "", Role.ADMIN, UserStatus.ACTIVE, "", "", "", "", "", "", now)
         token, _ = tokens.issue(admin, row["id"], now + timedelta(days=1))
         yield (("authorization", f"Bearer {token}"),)
 

@@ -31,6 +31,7 @@ HTTP: Final = {
 }
 """The HTTP status of a gRPC code; the edge answers BODY_TOO_LARGE with 413."""
 SAMPLES: Final[dict[str, Any]] = {
+    "accountId": "0198c0de-7a3b-7c4d-8e5f-123456789abc",
     "state": "validated",
     "changedAt": "2026-12-01T10:30:00.000Z",
     "claimExpiresAt": "2026-12-01T10:30:00.000Z",

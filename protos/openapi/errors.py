@@ -74,6 +74,7 @@ SHARED_TYPES = (*EVERY_CALL, *WITH_BODY, "UNAUTHENTICATED")
 TEXT: Schema = {"type": "string"}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 MEMBERS: Mapping[str, Schema] = {
+    "accountId": TEXT,
     "challenge": TEXT,
     "changedAt": MOMENT,
     "claimExpiresAt": MOMENT,

@@ -34,6 +34,8 @@ class User:
     role: Role
     status: UserStatus
     license_number: str
+    license_issuer: str
+    """The authority that issued the licence; empty if not given."""
     specialization: str
     hospital_name: str
     pharmacy_name: str
@@ -77,6 +79,7 @@ class Application:
     phone: str
     role: Role
     license_number: str
+    license_issuer: str
     specialization: str
     hospital_name: str
     pharmacy_name: str
@@ -98,6 +101,7 @@ class NewAccount:
     role: Role
     status: UserStatus
     license_number: str = ""
+    license_issuer: str = ""
     specialization: str = ""
     hospital_name: str = ""
     pharmacy_name: str = ""

@@ -78,10 +78,12 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "id prescription_id key_id nonce qr_hash issued_at expires_at text_format", "replaced_at scan_count"
         ),
         "users": _rights(
-            "id email new_email password_hash full_name name_words phone role status license_number specialization "
-            "hospital_name pharmacy_name pharmacy_address email_confirmed_at created_by",
+            "id email new_email password_hash full_name name_words phone role status license_number "
+            "license_issuer license_key specialization hospital_name pharmacy_name pharmacy_address "
+            "email_confirmed_at created_by",
             "email email_confirmed_at new_email password_hash full_name name_words phone status hospital_name "
-            "pharmacy_name pharmacy_address status_changed_at deactivated_from password_reset_until",
+            "pharmacy_name pharmacy_address status_changed_at deactivated_from password_reset_until "
+            "license_issuer license_key",
         ),
         "organisations": _rights(
             "id kind name register_number address phone match_key",

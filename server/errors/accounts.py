@@ -1,5 +1,7 @@
 """Errors of authentication, authorization and accounts."""
 
+from uuid import UUID
+
 from server.errors.declared import DeclaredError, FailedPrecondition, FieldViolation, InvalidArgument, PermissionDenied
 from server.errors.reasons import Code, Reason
 from server.errors.requests import ValidationFailed
@@ -78,6 +80,17 @@ class EmailTaken(DeclaredError):
     code = Code.ALREADY_EXISTS
     reason = Reason.EMAIL_TAKEN
     message = "An account with this email address exists already."
+
+
+class LicenseTaken(DeclaredError):
+    """Another active account has this licence; only admins get this error."""
+
+    code = Code.ALREADY_EXISTS
+    reason = Reason.LICENSE_TAKEN
+    message = "Another active account has this licence."
+
+    def __init__(self, holder: UUID | None) -> None:
+        super().__init__(account_id=str(holder or ""))
 
 
 class PasswordBreached(ValidationFailed):

@@ -31,12 +31,12 @@ class Person:
 
 STAFF: Final = (
     Application("doctor@example.org", PASSWORD, "Dr. Ada Lindqvist", "+1 555 010 0001", Role.DOCTOR,
-                "MD-1001", "General medicine", "Example Hospital", "", "", NO_DETAILS),
+                "MD-1001", "Example Medical Board", "General medicine", "Example Hospital", "", "", NO_DETAILS),
     Application("pharmacist@example.org", PASSWORD, "Bruno Okoye", "+1 555 010 0002", Role.PHARMACIST,
-                "PH-2001", "", "", "Corner Pharmacy", "1 Market Square", NO_DETAILS),
+                "PH-2001", "Example Chamber of Pharmacists", "", "", "Corner Pharmacy", "1 Market Square", NO_DETAILS),
 )  # fmt: skip
 PATIENT: Final = Application(
-    "patient@example.org", PASSWORD, "Clara Müller", "+1 555 010 0003", Role.PATIENT, "", "", "", "", "",
+    "patient@example.org", PASSWORD, "Clara Müller", "+1 555 010 0003", Role.PATIENT, "", "", "", "", "", "",
     PatientDetails(date(1979, 5, 17), Gender.FEMALE, "A+", "5 Garden Street", "Jonas Müller", "+1 555 010 0004",
                    "Healthy Life", "HL-30122", ("Penicillin",), ("Asthma",)),
 )  # fmt: skip

@@ -27,6 +27,7 @@ USER = a_user(
     full_name="Dora Doctor",
     phone="+49 30 1234",
     status=UserStatus.UNVERIFIED,
+    license_issuer="Board",
     specialization="surgery",
     hospital_name="Charité",
     pharmacy_name="Rose",
@@ -41,6 +42,7 @@ MESSAGE = user_pb2.User(
     role=access_pb2.ROLE_DOCTOR,
     status=user_pb2.USER_STATUS_UNVERIFIED,
     license_number="L-1",
+    license_issuer="Board",
     specialization="surgery",
     hospital_name="Charité",
     pharmacy_name="Rose",
@@ -83,6 +85,7 @@ def test_an_application_is_read_whole() -> None:
         role=access_pb2.ROLE_DOCTOR,
         phone="1",
         license_number="2",
+        license_issuer="Board",
         specialization="3",
         hospital_name="4",
         pharmacy_name="5",
@@ -100,7 +103,7 @@ def test_an_application_is_read_whole() -> None:
     )
     asked = mapping.application(request)
     work = (asked.phone, asked.license_number, asked.specialization, asked.hospital_name)
-    assert work == ("1", "2", "3", "4")
+    assert (*work, asked.license_issuer) == ("1", "2", "3", "4", "Board")
     assert (asked.pharmacy_name, asked.pharmacy_address) == ("5", "6")
     assert asked.patient == PatientDetails(
         date(1980, 2, 29), Gender.FEMALE, "A+", "7", "8", "9", "10", "11", ("12", "13"), ("14",)

@@ -117,13 +117,13 @@ def test_the_keys_are_answered_bare(actors: Actors) -> None:
 
 
 def test_an_admin_makes_verifies_closes_and_opens_accounts(actors: Actors) -> None:
+    another_admin = actors.new_admin()
     body = application(fullName="Phil Pharmacist", role="pharmacist", **PHARMACIST)
     made = succeeded(actors, 201, "User created successfully", "POST /users", actors.admin, body)
     account = user(body["email"], "pharmacist", fullName="Phil Pharmacist", **PHARMACIST)
-    assert made == {"user": account}
+    assert made == {"user": {**account, "status": "unverified"}}
     path = f"/users/{made['user']['id']}"
     assert succeeded(actors, 200, "User retrieved successfully", f"GET {path}", actors.admin) == made
-    another_admin = actors.new_admin()
     for action, status in (("verify", "active"), ("deactivate", "deactivated"), ("reactivate", "active")):
         said = f"User {'verified' if action == 'verify' else f'{action}d'} successfully"
         changed = succeeded(actors, 200, said, f"PUT {path}/{action}", another_admin, {})

@@ -131,7 +131,7 @@ async def test_a_licence_must_be_verified_where_the_method_says_so(house: House,
     answer = await house.call(face, token, MALFORMED)
     assert (answer.code, answer.reason) == (CODE.PERMISSION_DENIED, "ACCOUNT_NOT_VERIFIED")
     async with work.begin() as tx:
-        await tx[AccountRepository].verify(user_id)
+        await tx[AccountRepository].verify(await tx[AccountRepository].get(user_id))
     assert (await house.call(face, token)).code is CODE.OK
 
 

@@ -17,6 +17,7 @@ from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.actors import PASSWORD, Actor, new_email
+from tests.fixtures.users import new_issuer
 from tests.rpc.organisation_requests import SOUND_ORGANISATIONS, SoundRequests
 from tests.rpc.sound_factors import SOUND_FACTORS, MakeSound
 from tests.rpc.sound_world import World
@@ -66,8 +67,18 @@ def sound(rpc: str, world: World) -> Sound:
 
 def _accounts(request: Callable[..., Message]) -> tuple[Message, ...]:
     who = {"password": PASSWORD, "full_name": "Ada Account"}
-    doctor = {"license_number": "MD-2", "specialization": "Surgery", "hospital_name": "St. Luke's"}
-    shop = {"license_number": "PH-2", "pharmacy_name": "Harbour", "pharmacy_address": "Quay 1"}
+    doctor = {
+        "license_number": "MD-2",
+        "license_issuer": new_issuer(),
+        "specialization": "Surgery",
+        "hospital_name": "St. Luke's",
+    }
+    shop = {
+        "license_number": "PH-2",
+        "license_issuer": new_issuer(),
+        "pharmacy_name": "Harbour",
+        "pharmacy_address": "Quay 1",
+    }
     return (
         request(email=new_email(), role=access_pb2.ROLE_PATIENT, **who, **DETAILS),
         request(email=new_email(), role=access_pb2.ROLE_DOCTOR, **who, **doctor),
@@ -159,7 +170,8 @@ def _history_access(world: World) -> Sound:
 
 
 def _unverified(world: World) -> auth.VerifyUserRequest:
-    return auth.VerifyUserRequest(user_id=world.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
+    unverified = world.actors.new_unverified(access_pb2.ROLE_DOCTOR)
+    return auth.VerifyUserRequest(user_id=unverified.user_id, license_issuer=new_issuer())
 
 
 def _prescriptions(world: World) -> tuple[Message, ...]:

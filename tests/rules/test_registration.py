@@ -28,17 +28,18 @@ MEDICAL: dict[str, Any] = {
 }
 WORK = {
     "licenseNumber": {"license_number": "L-1"},
+    "licenseIssuer": {"license_issuer": "Board"},
     "specialization": {"specialization": "surgery"},
     "hospitalName": {"hospital_name": "Charité"},
     "pharmacyName": {"pharmacy_name": "Rose"},
     "pharmacyAddress": {"pharmacy_address": "Street 2"},
 }
-DOCTORS = {"licenseNumber", "specialization", "hospitalName"}
-PHARMACISTS = {"licenseNumber", "pharmacyName", "pharmacyAddress"}
+DOCTORS = {"licenseNumber", "licenseIssuer", "specialization", "hospitalName"}
+PHARMACISTS = {"licenseNumber", "licenseIssuer", "pharmacyName", "pharmacyAddress"}
 
 
 def application(role: Role, **given: Any) -> Application:
-    empty = Application("a@b.org", None, "Ann", "", role, "", "", "", "", "", NO_DETAILS)
+    empty = Application("a@b.org", None, "Ann", "", role, "", "", "", "", "", "", NO_DETAILS)
     return replace(empty, **given)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.admins import AdminRepository
 from server.config.settings import ConfigurationWrong, read_settings
 from server.db import grants, logins
 from server.db.embedded.cluster import EmbeddedPostgres
@@ -223,7 +223,7 @@ async def test_production_starts_with_only_the_two_accounts(database_url: str) -
         _env_file=None, medconnect_env="production", jwt_secret="j" * 32, qr_encryption_key="q" * 32
     )
     async with app.core(settings, urls.server, urls.sealer) as core, core.work.read() as tx:
-        assert await tx[AccountRepository].has_admin() is False
+        assert await tx[AdminRepository].any_exists() is False
     wrong = {
         (urls.owner, urls.owner): {"DATABASE_URL", "SEALER_DATABASE_URL"},
         (urls.owner, urls.sealer): {"DATABASE_URL"},

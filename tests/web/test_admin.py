@@ -1,11 +1,13 @@
 """An admin's tasks in a real browser: verifying and closing accounts, watching emails, reading the audit."""
 
 import pytest
+from medconnect.auth.v1 import auth_service_pb2
 from medconnect.options.v1 import access_pb2
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.actors import Actors, new_email
 from tests.fixtures.browser import Window
+from tests.fixtures.users import new_issuer
 from tests.web.conftest import Windows
 
 
@@ -41,6 +43,24 @@ def test_pharmacist_works_from_verification_until_deactivation(admin: Window, wi
     expect(account).to_contain_text("Deactivated")
     counter.get_by_role("link", name="History").click()
     expect(counter.get_by_text("Your session has ended.")).to_be_visible()
+
+
+def test_second_account_with_a_license_is_refused_by_name(admin: Window, actors: Actors) -> None:
+    issuer = new_issuer()
+    holder, second = (actors.new_unverified(access_pb2.ROLE_DOCTOR, issuer) for _ in range(2))
+    verify = auth_service_pb2.VerifyUserRequest(user_id=holder.user_id)
+    actors.auth.VerifyUser(verify, metadata=actors.admin.metadata)
+    page = admin.page
+    page.get_by_label("Find an account").fill(second.email)
+    account = page.get_by_role("listitem").filter(has_text=second.email)
+    account.get_by_role("button", name="Verify").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Verify").click()
+    expect(dialog).to_contain_text(f"The active account of Uma Unverified, {holder.email}, has the same licence.")
+    dialog.get_by_label("Licence issued by").fill(f"{issuer} of Hesse")
+    dialog.get_by_role("button", name="Verify").click()
+    expect(account).to_contain_text("Active")
+    expect(account).to_contain_text(f"{issuer} of Hesse")
 
 
 def test_created_account_and_its_history_are_in_the_audit(admin: Window) -> None:

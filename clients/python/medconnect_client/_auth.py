@@ -114,7 +114,7 @@ class AsyncAuth:
         await self._calls.unary(pb.UndoEmailChangeRequest(token=token), pb.UndoEmailChangeResponse)
 
     async def create_user(self, account: AccountDetails, *, idempotency_key: str | None = None) -> NewAccount:
-        """Creates a verified account for another person (admins). Raises ValidationFailed, EmailTaken."""
+        """Creates a verified account for another person (admins). Raises ValidationFailed, EmailTaken, LicenseTaken."""
         request = filled(pb.CreateUserRequest, account)
         return read(NewAccount, await self._calls.unary(request, pb.CreateUserResponse, key=idempotency_key))
 
@@ -133,9 +133,19 @@ class AsyncAuth:
         answer = await self._calls.unary(pb.GetUserRequest(user_id=user_id), pb.GetUserResponse)
         return read(User, answer.user)
 
-    async def verify_user(self, user_id: str, *, idempotency_key: str | None = None) -> User:
-        """Verifies the licence of a doctor or pharmacist and activates the account (admins). Raises NotFound."""
-        request = pb.VerifyUserRequest(user_id=user_id)
+    async def verify_user(
+        self,
+        user_id: str,
+        *,
+        license_issuer: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> User:
+        """Verifies the licence of a doctor or pharmacist and activates the account (admins).
+
+        license_issuer: the authority that issued the licence, as the register names it; None: as the account states it.
+        Raises NotFound, and LicenseTaken if another active account has the licence.
+        """
+        request = filled(pb.VerifyUserRequest, user_id=user_id, license_issuer=license_issuer)
         return read(User, (await self._calls.unary(request, pb.VerifyUserResponse, key=idempotency_key)).user)
 
     async def deactivate_user(

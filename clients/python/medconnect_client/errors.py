@@ -23,7 +23,8 @@ MedConnectError
 │   └── StepUpRequired                 verify the second factor first
 ├── NotFound                       does not exist, or is not visible to the caller
 ├── AlreadyExists
-│   └── EmailTaken
+│   ├── EmailTaken
+│   └── LicenseTaken                   another active account has the licence (admins)
 ├── Aborted                        a concurrent call came first
 │   ├── VersionConflict                the record has a newer version
 │   └── RequestInProgress              the first call with this key is still running
@@ -204,6 +205,10 @@ class AlreadyExists(MedConnectError):
 
 class EmailTaken(AlreadyExists):
     """An account with this email address exists already."""
+
+
+class LicenseTaken(AlreadyExists):
+    """Another active account has this licence; `failure.metadata["accountId"]` is its id."""
 
 
 class Aborted(MedConnectError):

@@ -123,7 +123,8 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return pb.GetUserResponse(user=mapping.user_message(user))
 
     async def VerifyUser(self, request: pb.VerifyUserRequest, context: Context) -> pb.VerifyUserResponse:
-        user = await self._accounts.verify(read_uuid(request.user_id), current_caller().user_id)
+        user_id, verifier = read_uuid(request.user_id), current_caller().user_id
+        user = await self._accounts.verify(user_id, verifier, request.license_issuer)
         return pb.VerifyUserResponse(user=mapping.user_message(user))
 
     async def DeactivateUser(self, request: pb.DeactivateUserRequest, context: Context) -> pb.DeactivateUserResponse:

@@ -10,13 +10,20 @@ from server.identity import Role
 from server.partial_update import json_name
 from server.patient_details import PatientDetails
 
-_WORK: Final = ("license_number", "specialization", "hospital_name", "pharmacy_name", "pharmacy_address")
+_WORK: Final = (
+    "license_number",
+    "license_issuer",
+    "specialization",
+    "hospital_name",
+    "pharmacy_name",
+    "pharmacy_address",
+)
 _MEDICAL: Final = tuple(field.name for field in fields(PatientDetails))
 
 _ALLOWED: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.PATIENT: _MEDICAL,
-    Role.DOCTOR: ("license_number", "specialization", "hospital_name"),
-    Role.PHARMACIST: ("license_number", "pharmacy_name", "pharmacy_address"),
+    Role.DOCTOR: ("license_number", "license_issuer", "specialization", "hospital_name"),
+    Role.PHARMACIST: ("license_number", "license_issuer", "pharmacy_name", "pharmacy_address"),
     Role.ADMIN: (),
 }
 _REQUIRED: Final[Mapping[Role, tuple[str, ...]]] = {

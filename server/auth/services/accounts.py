@@ -132,7 +132,7 @@ class AccountService:
         """Creates an account for another person, verified at once and a member of the organisation that it names.
 
         creator: the admin who creates it; None outside calls. If there is another active admin, a doctor or pharmacist
-        waits for that one's verification. Raises ValidationFailed and EmailTaken.
+        waits for that one's verification. Raises ValidationFailed, EmailTaken and LicenseTaken.
         """
         account = replace(await self._account(application, UserStatus.ACTIVE), created_by=creator)
         async with self._work.begin() as tx:
@@ -158,19 +158,23 @@ class AccountService:
         async with self._work.read() as tx:
             return query.page(*await tx[AccountRepository].newest(wanted, query.after, query.size))
 
-    async def verify(self, user_id: UUID, verifier: UUID | None = None) -> User:
+    async def verify(self, user_id: UUID, verifier: UUID | None = None, license_issuer: str = "") -> User:
         """Marks a doctor's or pharmacist's licence and workplace as checked; repeating it changes nothing.
 
         The account becomes a member of the organisation that its workplace names, unless it is a member of any.
-        verifier: the admin who verifies it; None outside calls. Raises NotFound, also for other roles and deactivated
-        accounts, and SecondAdminRequired.
+        verifier: the admin who verifies it; None outside calls. license_issuer: the authority that issued the licence
+        as the verifier found it; empty: as the account states it. Raises NotFound, also for other roles and deactivated
+        accounts, SecondAdminRequired, and LicenseTaken if another active account has the licence.
         """
         async with self._work.begin() as tx:
             admins = await tx[AccountRepository].active_admins_for_update()
             check_verifier(verifier, await tx[AdminRepository].creator_of_waiting(user_id), admins)
-            user = await tx[AccountRepository].verify(user_id)
+            user = await tx[AccountRepository].get(user_id)
+            user = await tx[AccountRepository].verify(
+                replace(user, license_issuer=license_issuer or user.license_issuer)
+            )
             await _join_workplace(tx, user)
-            await tx[AuditWriter].record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_VERIFIED, user.subject, reason=license_issuer)
         return user
 
     async def get(self, user_id: UUID) -> User:
@@ -203,7 +207,7 @@ class AccountService:
     async def reactivate(self, user_id: UUID) -> User:
         """Restores the former status of a deactivated account; other accounts do not change.
 
-        Raises NotFound, also for an account whose address was detached.
+        Raises NotFound, also for an account whose address was detached, and LicenseTaken.
         """
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].reactivate(user_id)
@@ -218,7 +222,7 @@ class AccountService:
         read again. Raises ValidationFailed for an invalid password and EmailTaken for a taken address.
         """
         async with self._work.read() as tx:
-            if await tx[AccountRepository].has_admin():
+            if await tx[AdminRepository].any_exists():
                 return None
         chosen = password or secrets.token_urlsafe(15)
         check_new_password(chosen, email)
@@ -231,8 +235,8 @@ class AccountService:
             status=UserStatus.ACTIVE,
         )
         async with self._work.begin() as tx:
-            await tx[AccountRepository].lock_first_admin()
-            if await tx[AccountRepository].has_admin():
+            await tx[AdminRepository].lock_first()
+            if await tx[AdminRepository].any_exists():
                 return None
             user = await tx[AccountRepository].insert(admin)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_CREATED, user.subject)
@@ -251,6 +255,7 @@ class AccountService:
             role=application.role,
             status=status,
             license_number=application.license_number,
+            license_issuer=application.license_issuer,
             specialization=application.specialization,
             hospital_name=application.hospital_name,
             pharmacy_name=application.pharmacy_name,

@@ -20,7 +20,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
@@ -30,6 +29,8 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.rules.accounts import CHANGEABLE
+from server.auth.rules.licenses import license_key
+from server.auth.storage.licenses import one_license_holder
 from server.auth.storage.tables import second_factors, users
 from server.db.connection import Connection, Row, UniqueViolation
 from server.db.identifiers import new_id
@@ -46,6 +47,7 @@ USER_COLUMNS: Final = (
     users.c.role,
     users.c.status,
     users.c.license_number,
+    users.c.license_issuer,
     users.c.specialization,
     users.c.hospital_name,
     users.c.pharmacy_name,
@@ -113,6 +115,8 @@ _VERIFY: Final = (
         users.c.status != UserStatus.DEACTIVATED,
     )
     .values(
+        license_issuer=bindparam("issuer"),
+        license_key=bindparam("key"),
         status=UserStatus.ACTIVE,
         status_changed_at=case((users.c.status == UserStatus.UNVERIFIED, func.now()), else_=users.c.status_changed_at),
     )
@@ -148,8 +152,6 @@ _REACTIVATE: Final = (
     )
     .returning(*USER_COLUMNS)
 )
-_LOCK_FIRST_ADMIN: Final = text("SELECT pg_advisory_xact_lock(hashtext('medconnect first admin'))")
-_HAS_ADMIN: Final = select(exists().where(users.c.role == _ADMIN))
 _LIST: Final = KeysetQuery(
     select(*USER_COLUMNS),
     users,
@@ -178,6 +180,7 @@ def user_of(row: Row) -> User:
         role=Role(row["role"]),
         status=UserStatus(row["status"]),
         license_number=row["license_number"],
+        license_issuer=row["license_issuer"],
         specialization=row["specialization"],
         hospital_name=row["hospital_name"],
         pharmacy_name=row["pharmacy_name"],
@@ -198,7 +201,8 @@ class AccountRepository:
         self._connection = connection
 
     async def insert(self, account: NewAccount) -> User:
-        """Stores a new account. Raises EmailTaken; the transaction remains usable."""
+        """Stores a new account. Raises EmailTaken and LicenseTaken; the transaction remains usable."""
+        key = license_key(account.license_issuer, account.license_number)
         values = {
             "id": new_id(),
             "email": account.email if account.email_confirmed else None,
@@ -211,13 +215,16 @@ class AccountRepository:
             "role": account.role,
             "status": account.status,
             "license_number": account.license_number,
+            "license_issuer": account.license_issuer,
+            "license_key": key,
             "specialization": account.specialization,
             "hospital_name": account.hospital_name,
             "pharmacy_name": account.pharmacy_name,
             "pharmacy_address": account.pharmacy_address,
             "created_by": account.created_by,
         }
-        row = await self._connection.first(_INSERT, values)
+        async with one_license_holder(self._connection, key if account.status is UserStatus.ACTIVE else ""):
+            row = await self._connection.first(_INSERT, values)
         if row is None:
             raise EmailTaken()
         return user_of(row)
@@ -277,9 +284,14 @@ class AccountRepository:
         except UniqueViolation as error:
             raise EmailTaken() from error
 
-    async def verify(self, user_id: UUID) -> User:
-        """Activates an unverified doctor or pharmacist. Raises NotFound for other roles and deactivated accounts."""
-        return await self._change_account(_VERIFY, user_id)
+    async def verify(self, user: User) -> User:
+        """Activates an unverified doctor or pharmacist, and stores the issuer of the licence.
+
+        Raises NotFound for other roles and deactivated accounts, and LicenseTaken.
+        """
+        key = _key_of(user)
+        async with one_license_holder(self._connection, key):
+            return await self._change_account(_VERIFY, user.id, issuer=user.license_issuer, key=key)
 
     async def active_admins_for_update(self) -> Set[UUID]:
         """Returns the ids of all active admins, locked so that their number stays the same."""
@@ -290,8 +302,13 @@ class AccountRepository:
         return await self._change_account(_DEACTIVATE, user_id)
 
     async def reactivate(self, user_id: UUID) -> User:
-        """Restores the former status of a deactivated account. Raises NotFound, also for one without an address."""
-        return await self._change_account(_REACTIVATE, user_id)
+        """Restores the former status of a deactivated account.
+
+        Raises NotFound, also for one without an address, and LicenseTaken.
+        """
+        user = await self.get(user_id)
+        async with one_license_holder(self._connection, _key_of(user)):
+            return await self._change_account(_REACTIVATE, user_id)
 
     async def newest(
         self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
@@ -305,14 +322,6 @@ class AccountRepository:
         rows, found = await _LIST.fetch(self._connection, filters, after_moment(after), size, record)
         return [user_of(row) for row in rows], found
 
-    async def lock_first_admin(self) -> None:
-        """Takes the lock for creating the first admin, until the transaction ends; waits for other processes."""
-        await self._connection.execute(_LOCK_FIRST_ADMIN)
-
-    async def has_admin(self) -> bool:
-        """Returns whether there is an admin, active or not."""
-        return bool(await self._connection.scalar(_HAS_ADMIN))
-
     async def _change_account(self, statement: Executable, user_id: UUID, **more: str | list[str] | None) -> User:
         return self._require_user(await self._connection.first(statement, {"user_id": user_id, **more}))
 
@@ -321,6 +330,10 @@ class AccountRepository:
         if row is None:
             raise NotFound("account")
         return user_of(row)
+
+
+def _key_of(user: User) -> str:
+    return license_key(user.license_issuer, user.license_number)
 
 
 def _search(search: str | None) -> dict[str, str]:

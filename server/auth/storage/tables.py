@@ -39,6 +39,8 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("status", Text, nullable=False),
     text_column("license_number"),
+    text_column("license_issuer"),
+    text_column("license_key"),
     text_column("specialization"),
     text_column("hospital_name"),
     text_column("pharmacy_name"),
@@ -66,6 +68,12 @@ users = Table(
     Index("ix_users_role_created_at_id", "role", "created_at", "id"),
     Index("ix_users_status_created_at_id", "status", "created_at", "id"),
     Index("ix_users_status_changed_at", "status_changed_at"),
+    Index(
+        "uq_users_license_key",
+        "license_key",
+        unique=True,
+        postgresql_where=text("status = 'active' AND license_key <> ''"),
+    ),
     Index("ix_users_new_email", "new_email", postgresql_where=text("new_email IS NOT NULL")),
 )
 """Accounts; never deleted, because clinical data refers to them. `deactivated_from` is the status before deactivation.
@@ -76,7 +84,8 @@ code, and several accounts may wait for the same. A self-registered account may 
 that another person entered. An account from whose record a wrong address was detached has none, and stays deactivated.
 factor_grace_since: the begin of the grace time without a second factor. password_reset_until: an admin allows that
 until then an emailed code alone sets a new password. created_by: the admin who created the account; NULL if its owner
-registered. It references no row, so that deleting an unconfirmed account looks for none that it created.
+registered. It references no row, so that deleting an unconfirmed account looks for none that it created. license_key:
+the folded issuer and number (`rules.licenses`), which one active account has; empty without an issuer.
 """
 
 former_emails = Table(

@@ -65,6 +65,8 @@ class User:
     """Whether the owner has confirmed the address."""
     new_email: str
     """The new address, until it is confirmed with the emailed code; empty if there is none."""
+    license_issuer: str | None
+    """The authority that issued the licence; None if not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class AccountDetails(_PatientDetails):
     """8 to 128 characters; an admin may omit it, and the owner sets one through the welcome email."""
     license_number: str | None = None
     """Required of doctors and pharmacists."""
+    license_issuer: str | None = None
+    """The authority that issued the licence; a licence belongs to one active account."""
     specialization: str | None = None
     hospital_name: str | None = None
     pharmacy_name: str | None = None

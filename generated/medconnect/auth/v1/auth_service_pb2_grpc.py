@@ -311,7 +311,7 @@ class AuthServiceServicer:
     def CreateUser(self, request, context):
         """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
         request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
-        are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN, LICENSE_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -333,8 +333,9 @@ class AuthServiceServicer:
 
     def VerifyUser(self, request, context):
         """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
-        joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
+        joins the organisation that it names. For an active account it records the issuer that the request names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+        STEP_UP_REQUIRED; LICENSE_TAKEN if another active account has the licence; SECOND_ADMIN_REQUIRED for an account that
+        the caller created, if there is another active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -349,7 +350,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReactivateUser(self, request, context):
-        """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached.
+        """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached;
+        LICENSE_TAKEN if another active account has the licence by now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

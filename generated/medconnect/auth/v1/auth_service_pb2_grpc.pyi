@@ -189,7 +189,7 @@ class AuthServiceStub:
     CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
     """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
     request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
-    are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN, LICENSE_TAKEN.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
     """Lists accounts, newest first. POST keeps a search by name or address out of logs. Errors: PAGE_TOKEN_INVALID."""
@@ -197,15 +197,18 @@ class AuthServiceStub:
     """Gets an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]
     """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
-    joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
+    joins the organisation that it names. For an active account it records the issuer that the request names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+    STEP_UP_REQUIRED; LICENSE_TAKEN if another active account has the licence; SECOND_ADMIN_REQUIRED for an account that
+    the caller created, if there is another active admin.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
     """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
     of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]
-    """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached."""
+    """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached;
+    LICENSE_TAKEN if another active account has the licence by now.
+    """
     ListUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]
     """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
     EndUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.EndUserSessionsRequest, _session_pb2.EndUserSessionsResponse]
@@ -299,7 +302,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
     """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
     request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
-    are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN, LICENSE_TAKEN.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. POST keeps a search by name or address out of logs. Errors: PAGE_TOKEN_INVALID."""
@@ -307,15 +310,18 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Gets an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _aio.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]  # type: ignore[assignment]
     """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
-    joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-    STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
+    joins the organisation that it names. For an active account it records the issuer that the request names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+    STEP_UP_REQUIRED; LICENSE_TAKEN if another active account has the licence; SECOND_ADMIN_REQUIRED for an account that
+    the caller created, if there is another active admin.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
     """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
     of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]  # type: ignore[assignment]
-    """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached."""
+    """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached;
+    LICENSE_TAKEN if another active account has the licence by now.
+    """
     ListUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]  # type: ignore[assignment]
     """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
     EndUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.EndUserSessionsRequest, _session_pb2.EndUserSessionsResponse]  # type: ignore[assignment]
@@ -502,7 +508,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_pb2.CreateUserResponse, _abc.Awaitable[_user_pb2.CreateUserResponse]]:
         """Creates an account for another person. It is verified at once, and a member of the hospital or pharmacy that the
         request names; if there is another active admin, a doctor or pharmacist waits for that one's VerifyUser. All admins
-        are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        are told of those. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN, LICENSE_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -528,8 +534,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.VerifyUserResponse, _abc.Awaitable[_user_pb2.VerifyUserResponse]]:
         """Activates a doctor's or pharmacist's account whose licence and workplace are verified; without a membership it
-        joins the organisation that it names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
-        STEP_UP_REQUIRED; SECOND_ADMIN_REQUIRED for an account that the caller created, if there is another active admin.
+        joins the organisation that it names. For an active account it records the issuer that the request names. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+        STEP_UP_REQUIRED; LICENSE_TAKEN if another active account has the licence; SECOND_ADMIN_REQUIRED for an account that
+        the caller created, if there is another active admin.
         """
 
     @_abc_1.abstractmethod
@@ -548,7 +555,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.ReactivateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ReactivateUserResponse, _abc.Awaitable[_user_pb2.ReactivateUserResponse]]:
-        """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached."""
+        """Returns a deactivated account to its former state. Errors: RESOURCE_NOT_FOUND, also if its address was detached;
+        LICENSE_TAKEN if another active account has the licence by now.
+        """
 
     @_abc_1.abstractmethod
     def ListUserSessions(

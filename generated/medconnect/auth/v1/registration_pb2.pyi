@@ -48,6 +48,7 @@ class RegisterRequest(_message.Message):
     INSURANCE_NUMBER_FIELD_NUMBER: _builtins.int
     ALLERGIES_FIELD_NUMBER: _builtins.int
     EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
+    LICENSE_ISSUER_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The email address to sign in with, case-insensitive."""
     password: _builtins.str
@@ -86,6 +87,10 @@ class RegisterRequest(_message.Message):
     """The insurer's name."""
     insurance_number: _builtins.str
     """The insurance policy number."""
+    license_issuer: _builtins.str
+    """The authority that issued the licence, such as a medical board; refused for other roles. A licence with its issuer
+    belongs to one active account.
+    """
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
@@ -117,10 +122,11 @@ class RegisterRequest(_message.Message):
         insurance_number: _builtins.str | None = ...,
         allergies: _abc.Iterable[_builtins.str] | None = ...,
         existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
+        license_issuer: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_hospital_name", b"_hospital_name", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_license_number", b"_license_number", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "_role", b"_role", "_specialization", b"_specialization", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "gender", b"gender", "hospital_name", b"hospital_name", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "license_number", b"license_number", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_hospital_name", b"_hospital_name", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_license_issuer", b"_license_issuer", "_license_number", b"_license_number", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "_role", b"_role", "_specialization", b"_specialization", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "gender", b"gender", "hospital_name", b"hospital_name", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "license_issuer", b"license_issuer", "license_number", b"license_number", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_hospital_name", b"_hospital_name", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_license_number", b"_license_number", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "_role", b"_role", "_specialization", b"_specialization", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "hospital_name", b"hospital_name", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "license_number", b"license_number", "password", b"password", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_hospital_name", b"_hospital_name", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_license_issuer", b"_license_issuer", "_license_number", b"_license_number", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "_role", b"_role", "_specialization", b"_specialization", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "hospital_name", b"hospital_name", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "license_issuer", b"license_issuer", "license_number", b"license_number", "password", b"password", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
     _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
@@ -140,6 +146,8 @@ class RegisterRequest(_message.Message):
     _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
     _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
     _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__license_issuer: _TypeAlias = _typing.Literal["license_issuer"]  # noqa: Y015
+    _WhichOneofArgType__license_issuer: _TypeAlias = _typing.Literal["_license_issuer", b"_license_issuer"]  # noqa: Y015
     _WhichOneofReturnType__license_number: _TypeAlias = _typing.Literal["license_number"]  # noqa: Y015
     _WhichOneofArgType__license_number: _TypeAlias = _typing.Literal["_license_number", b"_license_number"]  # noqa: Y015
     _WhichOneofReturnType__pharmacy_address: _TypeAlias = _typing.Literal["pharmacy_address"]  # noqa: Y015
@@ -170,6 +178,8 @@ class RegisterRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__license_issuer) -> _WhichOneofReturnType__license_issuer | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__license_number) -> _WhichOneofReturnType__license_number | None: ...
     @_typing.overload

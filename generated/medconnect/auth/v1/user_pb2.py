@@ -28,7 +28,7 @@ from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmedconnect/auth/v1/user.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\xf2\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12)\n\x04role\x18\x04 \x01(\x0e\x32\x1b.medconnect.options.v1.Role\x12\r\n\x05phone\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatus\x12\x16\n\x0elicense_number\x18\x07 \x01(\t\x12\x16\n\x0especialization\x18\x08 \x01(\t\x12\x15\n\rhospital_name\x18\t \x01(\t\x12\x15\n\rpharmacy_name\x18\n \x01(\t\x12\x18\n\x10pharmacy_address\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65mail_confirmed\x18\r \x01(\x08\x12\x11\n\tnew_email\x18\x0e \x01(\t\"5\n\rPatientRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\"\x82\t\n\x11\x43reateUserRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06\x12,\n\x08password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01H\x00\x88\x01\x01\x12\x1d\n\tfull_name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x18\n\x05phone\x18\x04 \x01(\tB\x04\x90\xb5\x18\x05H\x01\x88\x01\x01\x12\x39\n\x04role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\x0e\xbaH\x0b\x82\x01\x08\x18\x01\x18\x02\x18\x03\x18\x04\x12&\n\x0elicense_number\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32H\x02\x88\x01\x01\x12$\n\x0especialization\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12$\n\rhospital_name\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x04\x88\x01\x01\x12&\n\rpharmacy_name\x18\t \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x05\x88\x01\x01\x12\'\n\x10pharmacy_address\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12?\n\rdate_of_birth\x18\x0b \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07\x88\x01\x01\x12?\n\x06gender\x18\x0c \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x08\x88\x01\x01\x12@\n\nblood_type\x18\r \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\t\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\n\x88\x01\x01\x12(\n\x11\x65mergency_contact\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x0b\x88\x01\x01\x12\"\n\x0f\x65mergency_phone\x18\x10 \x01(\tB\x04\x90\xb5\x18\x05H\x0c\x88\x01\x01\x12)\n\x12insurance_provider\x18\x11 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\r\x88\x01\x01\x12&\n\x10insurance_number\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x0e\x88\x01\x01\x12$\n\tallergies\x18\x13 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x14 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x42\x0b\n\t_passwordB\x08\n\x06_phoneB\x11\n\x0f_license_numberB\x11\n\x0f_specializationB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_number\"p\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x32\n\x07patient\x18\x02 \x01(\x0b\x32!.medconnect.auth.v1.PatientRecord\"\xb6\x02\n\x10ListUsersRequest\x12:\n\x04role\x18\x01 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x12?\n\x06status\x18\x02 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x01\x88\x01\x01\x12#\n\x06search\x18\x03 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xfa\x01\x90\xb5\x18\x04H\x02\x88\x01\x01\x12!\n\tpage_size\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x03\x88\x01\x01\x12!\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x04\x88\x01\x01\x42\x07\n\x05_roleB\t\n\x07_statusB\t\n\x07_searchB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x88\x01\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.medconnect.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\".\n\x11VerifyUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"<\n\x12VerifyUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\x86\x01\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12G\n\x06reason\x18\x02 \x01(\x0e\x32&.medconnect.auth.v1.DeactivationReasonB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x42\t\n\x07_reason\"@\n\x16\x44\x65\x61\x63tivateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"2\n\x15ReactivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x16ReactivateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User*z\n\nUserStatus\x12\x1b\n\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12USER_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16USER_STATUS_UNVERIFIED\x10\x02\x12\x1b\n\x17USER_STATUS_DEACTIVATED\x10\x03*\xaa\x01\n\x12\x44\x65\x61\x63tivationReason\x12#\n\x1f\x44\x45\x41\x43TIVATION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45\x41\x43TIVATION_REASON_LEFT\x10\x01\x12)\n%DEACTIVATION_REASON_LICENCE_WITHDRAWN\x10\x02\x12&\n\"DEACTIVATION_REASON_ACCOUNT_STOLEN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmedconnect/auth/v1/user.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\"\xa2\x03\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12)\n\x04role\x18\x04 \x01(\x0e\x32\x1b.medconnect.options.v1.Role\x12\r\n\x05phone\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatus\x12\x16\n\x0elicense_number\x18\x07 \x01(\t\x12\x16\n\x0especialization\x18\x08 \x01(\t\x12\x15\n\rhospital_name\x18\t \x01(\t\x12\x15\n\rpharmacy_name\x18\n \x01(\t\x12\x18\n\x10pharmacy_address\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65mail_confirmed\x18\r \x01(\x08\x12\x11\n\tnew_email\x18\x0e \x01(\t\x12\x1b\n\x0elicense_issuer\x18\x0f \x01(\tH\x00\x88\x01\x01\x42\x11\n\x0f_license_issuer\"5\n\rPatientRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\"\xbe\t\n\x11\x43reateUserRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x18\xbaH\x11r\x0f\x32\r^[^@]+@[^@]+$\x90\xb5\x18\x06\x12,\n\x08password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01H\x00\x88\x01\x01\x12\x1d\n\tfull_name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x18\n\x05phone\x18\x04 \x01(\tB\x04\x90\xb5\x18\x05H\x01\x88\x01\x01\x12\x39\n\x04role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\x0e\xbaH\x0b\x82\x01\x08\x18\x01\x18\x02\x18\x03\x18\x04\x12&\n\x0elicense_number\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32H\x02\x88\x01\x01\x12$\n\x0especialization\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12$\n\rhospital_name\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x04\x88\x01\x01\x12&\n\rpharmacy_name\x18\t \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x05\x88\x01\x01\x12\'\n\x10pharmacy_address\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12?\n\rdate_of_birth\x18\x0b \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07\x88\x01\x01\x12?\n\x06gender\x18\x0c \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x08\x88\x01\x01\x12@\n\nblood_type\x18\r \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\t\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\n\x88\x01\x01\x12(\n\x11\x65mergency_contact\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x0b\x88\x01\x01\x12\"\n\x0f\x65mergency_phone\x18\x10 \x01(\tB\x04\x90\xb5\x18\x05H\x0c\x88\x01\x01\x12)\n\x12insurance_provider\x18\x11 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\r\x88\x01\x01\x12&\n\x10insurance_number\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x0e\x88\x01\x01\x12$\n\tallergies\x18\x13 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x14 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12\'\n\x0elicense_issuer\x18\x15 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x0f\x88\x01\x01\x42\x0b\n\t_passwordB\x08\n\x06_phoneB\x11\n\x0f_license_numberB\x11\n\x0f_specializationB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_numberB\x11\n\x0f_license_issuer\"p\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x32\n\x07patient\x18\x02 \x01(\x0b\x32!.medconnect.auth.v1.PatientRecord\"\xb6\x02\n\x10ListUsersRequest\x12:\n\x04role\x18\x01 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x12?\n\x06status\x18\x02 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x01\x88\x01\x01\x12#\n\x06search\x18\x03 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xfa\x01\x90\xb5\x18\x04H\x02\x88\x01\x01\x12!\n\tpage_size\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x03\x88\x01\x01\x12!\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x04\x88\x01\x01\x42\x07\n\x05_roleB\t\n\x07_statusB\t\n\x07_searchB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x88\x01\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.medconnect.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"j\n\x11VerifyUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\'\n\x0elicense_issuer\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x42\x11\n\x0f_license_issuer\"<\n\x12VerifyUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\x86\x01\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12G\n\x06reason\x18\x02 \x01(\x0e\x32&.medconnect.auth.v1.DeactivationReasonB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x42\t\n\x07_reason\"@\n\x16\x44\x65\x61\x63tivateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"2\n\x15ReactivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x16ReactivateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User*z\n\nUserStatus\x12\x1b\n\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12USER_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16USER_STATUS_UNVERIFIED\x10\x02\x12\x1b\n\x17USER_STATUS_DEACTIVATED\x10\x03*\xaa\x01\n\x12\x44\x65\x61\x63tivationReason\x12#\n\x1f\x44\x45\x41\x43TIVATION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x45\x41\x43TIVATION_REASON_LEFT\x10\x01\x12)\n%DEACTIVATION_REASON_LICENCE_WITHDRAWN\x10\x02\x12&\n\"DEACTIVATION_REASON_ACCOUNT_STOLEN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -75,6 +75,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEUSERREQUEST'].fields_by_name['allergies']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
   _globals['_CREATEUSERREQUEST'].fields_by_name['existing_conditions']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['existing_conditions']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
+  _globals['_CREATEUSERREQUEST'].fields_by_name['license_issuer']._loaded_options = None
+  _globals['_CREATEUSERREQUEST'].fields_by_name['license_issuer']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['role']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_LISTUSERSREQUEST'].fields_by_name['status']._loaded_options = None
@@ -87,6 +89,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_VERIFYUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_VERIFYUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_VERIFYUSERREQUEST'].fields_by_name['license_issuer']._loaded_options = None
+  _globals['_VERIFYUSERREQUEST'].fields_by_name['license_issuer']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_GETUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_GETUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_DEACTIVATEUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
@@ -95,36 +99,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEACTIVATEUSERREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_REACTIVATEUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_REACTIVATEUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_USERSTATUS']._serialized_start=2875
-  _globals['_USERSTATUS']._serialized_end=2997
-  _globals['_DEACTIVATIONREASON']._serialized_start=3000
-  _globals['_DEACTIVATIONREASON']._serialized_end=3170
+  _globals['_USERSTATUS']._serialized_start=3043
+  _globals['_USERSTATUS']._serialized_end=3165
+  _globals['_DEACTIVATIONREASON']._serialized_start=3168
+  _globals['_DEACTIVATIONREASON']._serialized_end=3338
   _globals['_USER']._serialized_start=190
-  _globals['_USER']._serialized_end=560
-  _globals['_PATIENTRECORD']._serialized_start=562
-  _globals['_PATIENTRECORD']._serialized_end=615
-  _globals['_CREATEUSERREQUEST']._serialized_start=618
-  _globals['_CREATEUSERREQUEST']._serialized_end=1772
-  _globals['_CREATEUSERRESPONSE']._serialized_start=1774
-  _globals['_CREATEUSERRESPONSE']._serialized_end=1886
-  _globals['_LISTUSERSREQUEST']._serialized_start=1889
-  _globals['_LISTUSERSREQUEST']._serialized_end=2199
-  _globals['_LISTUSERSRESPONSE']._serialized_start=2202
-  _globals['_LISTUSERSRESPONSE']._serialized_end=2338
-  _globals['_VERIFYUSERREQUEST']._serialized_start=2340
-  _globals['_VERIFYUSERREQUEST']._serialized_end=2386
-  _globals['_VERIFYUSERRESPONSE']._serialized_start=2388
-  _globals['_VERIFYUSERRESPONSE']._serialized_end=2448
-  _globals['_GETUSERREQUEST']._serialized_start=2450
-  _globals['_GETUSERREQUEST']._serialized_end=2493
-  _globals['_GETUSERRESPONSE']._serialized_start=2495
-  _globals['_GETUSERRESPONSE']._serialized_end=2552
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=2555
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=2689
-  _globals['_DEACTIVATEUSERRESPONSE']._serialized_start=2691
-  _globals['_DEACTIVATEUSERRESPONSE']._serialized_end=2755
-  _globals['_REACTIVATEUSERREQUEST']._serialized_start=2757
-  _globals['_REACTIVATEUSERREQUEST']._serialized_end=2807
-  _globals['_REACTIVATEUSERRESPONSE']._serialized_start=2809
-  _globals['_REACTIVATEUSERRESPONSE']._serialized_end=2873
+  _globals['_USER']._serialized_end=608
+  _globals['_PATIENTRECORD']._serialized_start=610
+  _globals['_PATIENTRECORD']._serialized_end=663
+  _globals['_CREATEUSERREQUEST']._serialized_start=666
+  _globals['_CREATEUSERREQUEST']._serialized_end=1880
+  _globals['_CREATEUSERRESPONSE']._serialized_start=1882
+  _globals['_CREATEUSERRESPONSE']._serialized_end=1994
+  _globals['_LISTUSERSREQUEST']._serialized_start=1997
+  _globals['_LISTUSERSREQUEST']._serialized_end=2307
+  _globals['_LISTUSERSRESPONSE']._serialized_start=2310
+  _globals['_LISTUSERSRESPONSE']._serialized_end=2446
+  _globals['_VERIFYUSERREQUEST']._serialized_start=2448
+  _globals['_VERIFYUSERREQUEST']._serialized_end=2554
+  _globals['_VERIFYUSERRESPONSE']._serialized_start=2556
+  _globals['_VERIFYUSERRESPONSE']._serialized_end=2616
+  _globals['_GETUSERREQUEST']._serialized_start=2618
+  _globals['_GETUSERREQUEST']._serialized_end=2661
+  _globals['_GETUSERRESPONSE']._serialized_start=2663
+  _globals['_GETUSERRESPONSE']._serialized_end=2720
+  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=2723
+  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=2857
+  _globals['_DEACTIVATEUSERRESPONSE']._serialized_start=2859
+  _globals['_DEACTIVATEUSERRESPONSE']._serialized_end=2923
+  _globals['_REACTIVATEUSERREQUEST']._serialized_start=2925
+  _globals['_REACTIVATEUSERREQUEST']._serialized_end=2975
+  _globals['_REACTIVATEUSERRESPONSE']._serialized_start=2977
+  _globals['_REACTIVATEUSERRESPONSE']._serialized_end=3041
 # @@protoc_insertion_point(module_scope)

@@ -180,6 +180,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SECOND_ADMIN_REQUIRED: _ErrorReason.ValueType  # 68
     """The caller created the account, and there is another active admin: that one must verify it."""
+    ERROR_REASON_LICENSE_TAKEN: _ErrorReason.ValueType  # 70
+    """Another active account has this licence, by its issuer and number. `accountId` is that account's id, for admins."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -334,6 +336,8 @@ that of another one, over REST `retry-after`. Patients counted within the hour c
 """
 ERROR_REASON_SECOND_ADMIN_REQUIRED: ErrorReason.ValueType  # 68
 """The caller created the account, and there is another active admin: that one must verify it."""
+ERROR_REASON_LICENSE_TAKEN: ErrorReason.ValueType  # 70
+"""Another active account has this licence, by its issuer and number. `accountId` is that account's id, for admins."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -63,7 +63,7 @@ function who(user) {
   return html`<section class="card">
     ${definitionList([
       ["Name", user.fullName], ["Email", user.email], ["Role", label(user.role)], ["State", badge(user.status)],
-      ["Licence number", user.licenseNumber], ["Speciality", user.specialization],
+      ["Licence number", user.licenseNumber], ["Issued by", user.licenseIssuer], ["Speciality", user.specialization],
     ])}
   </section>`;
 }

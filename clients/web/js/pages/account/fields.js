@@ -31,13 +31,15 @@ export function factorCode(form, name = "code", options = {}) {
  */
 export function professional(form, role, { own = true, hint = "An administrator checks it before you can see patient data." } = {}) {
   const filled = (kind) => (own ? kind : "off");
+  const licence = html`${form.text("licenseNumber", "Licence number", { hint })}
+    ${form.text("licenseIssuer", "Issued by", { optional: true, hint: "The authority that issued the licence, such as a medical board." })}`;
   if (role === "doctor") {
-    return html`${form.text("licenseNumber", "Licence number", { hint })}
+    return html`${licence}
       ${form.text("specialization", "Speciality", { optional: true })}
       ${form.text("hospitalName", "Hospital", { optional: true, autocomplete: filled("organization") })}`;
   }
   if (role === "pharmacist") {
-    return html`${form.text("licenseNumber", "Licence number", { hint })}
+    return html`${licence}
       ${form.text("pharmacyName", "Pharmacy", { autocomplete: filled("organization") })}
       ${form.text("pharmacyAddress", "Pharmacy address", { optional: true, autocomplete: filled("street-address") })}`;
   }

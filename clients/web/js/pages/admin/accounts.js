@@ -3,6 +3,7 @@ import { ask } from "../../dialog.js";
 import { Listing } from "../../listing.js";
 import { Filter } from "../../parts/filter.js";
 import { badge, day, definitionList, html, label, nothing } from "../../view.js";
+import { namingHolder } from "./license_holder.js";
 
 const ROLES = ["patient", "doctor", "pharmacist", "admin"].map((role) => [role, label(role)]);
 const STATUSES = ["unverified", "active", "deactivated"].map((status) => [status, label(status)]);
@@ -21,6 +22,8 @@ const ACTIONS = {
     text: (user) => `Compare licence number ${user.licenseNumber}${workplace(user) && ` and workplace ${workplace(user)}`} with the register
       first. The ${user.role} can then work with patient data.`,
     said: "verified",
+    fields: (user) => (form) => html`
+      ${form.text("licenseIssuer", "Licence issued by", { value: user.licenseIssuer, optional: true, hint: "As the register names the authority." })}`,
   },
   deactivate: {
     button: "Deactivate",
@@ -62,6 +65,7 @@ function row(user, act) {
       ["Email", html`${user.email}${user.emailConfirmed ? nothing : html` <span class="quiet">(not confirmed)</span>`}`],
       ["Phone", user.phone],
       ["Licence number", user.licenseNumber],
+      ["Issued by", user.licenseIssuer],
       ["Speciality", user.specialization],
       ["Workplace", workplace(user)],
       ["Created", day(user.createdAt)],
@@ -86,7 +90,7 @@ function question(page, user, action, replace) {
     button,
     fields: fields?.(user),
     work: async (values) => {
-      replace((await write("PUT", `/users/${user.id}/${action}`, fields ? values : undefined)).user);
+      replace((await namingHolder(write("PUT", `/users/${user.id}/${action}`, fields ? values : undefined))).user);
       page.say(`${user.fullName} was ${said}.`);
     },
   });

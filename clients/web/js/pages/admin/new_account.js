@@ -2,6 +2,7 @@ import { write } from "../../api.js";
 import { Form } from "../../form.js";
 import { html, label, nothing, notice } from "../../view.js";
 import { professional } from "../account/fields.js";
+import { namingHolder } from "./license_holder.js";
 
 const ROLES = ["doctor", "pharmacist", "patient", "admin"].map((role) => [role, label(role)]);
 
@@ -13,7 +14,7 @@ export default function open(page) {
     page.update();
   };
   const form = new Form(page, async (values, element) => {
-    made = await write("POST", "/users", values);
+    made = await namingHolder(write("POST", "/users", values));
     element.reset();
     page.say("The account was created.");
     scrollTo(0, 0);
