@@ -57,6 +57,16 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAlikes:
+    """Accounts and workplaces that an admin could take for those of an account that waits for verification."""
+
+    accounts: tuple[User, ...]
+    """Other accounts of doctors and pharmacists with the same name, or one that looks the same."""
+    workplaces: tuple[str, ...]
+    """Names of other organisations that look the same as that of the workplace."""
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """An account with its password hash."""
 

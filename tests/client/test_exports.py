@@ -18,7 +18,7 @@ OrganisationKind
 AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DeactivationReason
 DispensedLine DispenseLine Dispensing DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndedClaim
 EndSessionsReason FoundPrescription
-FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription
+FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry LookAlikes MedicalVisit NewAccount NewPatient NewPrescription
 NewPrescriptionItem NewTotp NewVisit OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry
 PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
 PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QuantityUnit QueuedMail RateLimit RateLimitBucket
@@ -39,8 +39,8 @@ TooManyStreams Unauthenticated Unavailable ValidationFailed VersionConflict
 CLIENT = "auth clinical close complete_sign_in events organisations pharmacy second_factors sign_in sign_out signed_in"
 SERVICES = {
     "auth": "audit_records change_password confirm_email create_user current_user deactivate_user end_other_sessions "
-    "end_session end_user_sessions forgot_password key_set reactivate_user register reset_password sessions "
-    "undo_email_change update_current_user user user_sessions users verify_user",
+    "end_session end_user_sessions forgot_password key_set look_alikes reactivate_user register reset_password "
+    "sessions undo_email_change update_current_user user user_sessions users verify_user",
     "second_factors": "confirm_totp current enrol_totp remove renew_recovery_codes reset verify",
     "organisations": "add_member change_right choose close create end_membership get list members own update",
     "clinical": "access_log bind_patient_email cancel_prescription confirm_history_access create_patient "

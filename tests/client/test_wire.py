@@ -36,6 +36,7 @@ from tests.fixtures.cells import cells
 TOKENS = {"access_token", "refresh_token", "expires_at", "idle_seconds"}
 PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.User, user_pb2.User, set()),
+    (models.LookAlikes, user_pb2.LookAlikes, set()),
     (models.PatientRecord, user_pb2.PatientRecord, set()),
     (models.NewAccount, auth.RegisterResponse, TOKENS),
     (models.NewAccount, auth.CreateUserResponse, set()),

@@ -112,6 +112,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S102": "owners are told by email of sign-ins from a device or network that the account has not used lately",
     "S147": "no admin makes and verifies an account of staff alone where there is another active admin",
     "S148": "a licence, its issuer and number, belongs to one active account, also for parallel verifications",
+    "S149": "an admin who verifies an account is shown names that look the same, also with letters of other scripts",
     "S110": "an account belongs to an organisation by an act of an admin or its administrator, not by typing its name",
     "S111": "a claim is its pharmacy's: colleagues go on, former members do not, and one of them dispenses",
     "S124": "open claims and renewals of a pharmacist are bounded, also for parallel calls",

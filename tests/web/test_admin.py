@@ -5,7 +5,7 @@ from medconnect.auth.v1 import auth_service_pb2
 from medconnect.options.v1 import access_pb2
 from playwright.sync_api import Page, expect
 
-from tests.fixtures.actors import Actors, new_email
+from tests.fixtures.actors import Actors, new_address, new_email
 from tests.fixtures.browser import Window
 from tests.fixtures.users import new_issuer
 from tests.web.conftest import Windows
@@ -47,7 +47,7 @@ def test_pharmacist_works_from_verification_until_deactivation(admin: Window, wi
 
 def test_second_account_with_a_license_is_refused_by_name(admin: Window, actors: Actors) -> None:
     issuer = new_issuer()
-    holder, second = (actors.new_unverified(access_pb2.ROLE_DOCTOR, issuer) for _ in range(2))
+    holder, second = (actors.new_unverified(access_pb2.ROLE_DOCTOR, license_issuer=issuer) for _ in range(2))
     verify = auth_service_pb2.VerifyUserRequest(user_id=holder.user_id)
     actors.auth.VerifyUser(verify, metadata=actors.admin.metadata)
     page = admin.page
@@ -61,6 +61,21 @@ def test_second_account_with_a_license_is_refused_by_name(admin: Window, actors:
     dialog.get_by_role("button", name="Verify").click()
     expect(account).to_contain_text("Active")
     expect(account).to_contain_text(f"{issuer} of Hesse")
+
+
+def test_admin_who_verifies_is_warned_of_look_alikes(admin: Window, actors: Actors) -> None:
+    name = f"Corner {new_issuer()}"
+    actors.new_pharmacist(new_address(), pharmacy_name=name)
+    waiting = actors.new_unverified(
+        access_pb2.ROLE_PHARMACIST, pharmacy_name=name.replace("o", "\N{CYRILLIC SMALL LETTER O}")
+    )
+    page = admin.page
+    page.get_by_label("Find an account").fill(waiting.email)
+    account = page.get_by_role("listitem").filter(has_text=waiting.email)
+    account.get_by_role("button", name="Verify").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"Another workplace looks the same but is written with other letters: {name}.")
+    expect(dialog).to_contain_text("Other accounts have this name, or one that looks the same: Uma Unverified")
 
 
 def test_created_account_and_its_history_are_in_the_audit(admin: Window) -> None:

@@ -16,6 +16,7 @@ from medconnect_client.models import (
     DeactivationReason,
     EndSessionsReason,
     JsonWebKey,
+    LookAlikes,
     NewAccount,
     OpenSession,
     Role,
@@ -132,6 +133,14 @@ class AsyncAuth:
         """Gets an account (admins). Raises NotFound."""
         answer = await self._calls.unary(pb.GetUserRequest(user_id=user_id), pb.GetUserResponse)
         return read(User, answer.user)
+
+    async def look_alikes(self, user_id: str) -> LookAlikes | None:
+        """Gets what could be taken for an account that waits for verification (admins); None if nothing looks the same.
+
+        Raises NotFound.
+        """
+        answer = await self._calls.unary(pb.GetUserRequest(user_id=user_id), pb.GetUserResponse)
+        return read(LookAlikes, answer.look_alikes) if answer.HasField("look_alikes") else None
 
     async def verify_user(
         self,

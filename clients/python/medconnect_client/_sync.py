@@ -39,6 +39,7 @@ class Auth(Blocking[AsyncAuth]):
     create_user = blocking(AsyncAuth.create_user)
     users = iterating(AsyncAuth.users)
     user = blocking(AsyncAuth.user)
+    look_alikes = blocking(AsyncAuth.look_alikes)
     verify_user = blocking(AsyncAuth.verify_user)
     deactivate_user = blocking(AsyncAuth.deactivate_user)
     reactivate_user = blocking(AsyncAuth.reactivate_user)

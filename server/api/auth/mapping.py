@@ -16,6 +16,7 @@ from server.auth.entities import (
     Application,
     DeactivationReason,
     EndReason,
+    LookAlikes,
     OpenedAccount,
     OpenSession,
     SignedIn,
@@ -137,6 +138,13 @@ def user_message(user: User) -> user_pb2.User:
         email_confirmed=user.email_confirmed,
         new_email=user.new_email,
     )
+
+
+def look_alikes_message(found: LookAlikes | None) -> user_pb2.LookAlikes | None:
+    """Returns what looks the same as an account."""
+    if found is None:
+        return None
+    return user_pb2.LookAlikes(accounts=map(user_message, found.accounts), workplaces=found.workplaces)
 
 
 def session_message(session: OpenSession, current: UUID) -> session_pb2.Session:

@@ -120,7 +120,8 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
 
     async def GetUser(self, request: pb.GetUserRequest, context: Context) -> pb.GetUserResponse:
         user = await self._accounts.get(read_uuid(request.user_id))
-        return pb.GetUserResponse(user=mapping.user_message(user))
+        alike = mapping.look_alikes_message(await self._accounts.look_alikes(user))
+        return pb.GetUserResponse(user=mapping.user_message(user), look_alikes=alike)
 
     async def VerifyUser(self, request: pb.VerifyUserRequest, context: Context) -> pb.VerifyUserResponse:
         user_id, verifier = read_uuid(request.user_id), current_caller().user_id

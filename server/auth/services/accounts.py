@@ -13,6 +13,7 @@ from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import (
     Application,
     DeactivationReason,
+    LookAlikes,
     NewAccount,
     OpenedAccount,
     Tokens,
@@ -32,6 +33,7 @@ from server.auth.services.sessions import SessionService
 from server.auth.services.staff_notices import notify_admins
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.admins import AdminRepository
+from server.auth.storage.look_alikes import LookAlikeRepository
 from server.auth.storage.organisations import OrganisationRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
@@ -181,6 +183,14 @@ class AccountService:
         """Returns an account. Raises NotFound."""
         async with self._work.read() as tx:
             return await tx[AccountRepository].read(user_id)
+
+    async def look_alikes(self, user: User) -> LookAlikes | None:
+        """Returns what looks the same as an account that waits for verification; None if nothing does."""
+        if user.status is not UserStatus.UNVERIFIED:
+            return None
+        async with self._work.read() as tx:
+            found = await tx[LookAlikeRepository].of(user, workplace_of(user))
+        return found if found.accounts or found.workplaces else None
 
     async def deactivate(
         self, caller: Caller, user_id: UUID, reason: DeactivationReason = DeactivationReason.LEFT

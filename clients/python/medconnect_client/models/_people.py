@@ -70,6 +70,16 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAlikes:
+    """Accounts and workplaces that an admin could take for those of an account that waits for verification."""
+
+    accounts: tuple[User, ...]
+    """Other accounts of doctors and pharmacists with the same name, or one that looks the same; at most 20."""
+    workplaces: tuple[str, ...]
+    """The names of other organisations that look the same as that of the workplace; at most 20."""
+
+
+@dataclass(frozen=True, slots=True)
 class PatientRecord:
     """The patient record of a patient's account."""
 

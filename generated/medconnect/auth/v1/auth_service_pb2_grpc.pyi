@@ -70,6 +70,7 @@ from medconnect.auth.v1.user_pb2 import GetUserRequest as GetUserRequest
 from medconnect.auth.v1.user_pb2 import GetUserResponse as GetUserResponse
 from medconnect.auth.v1.user_pb2 import ListUsersRequest as ListUsersRequest
 from medconnect.auth.v1.user_pb2 import ListUsersResponse as ListUsersResponse
+from medconnect.auth.v1.user_pb2 import LookAlikes as LookAlikes
 from medconnect.auth.v1.user_pb2 import PatientRecord as PatientRecord
 from medconnect.auth.v1.user_pb2 import ReactivateUserRequest as ReactivateUserRequest
 from medconnect.auth.v1.user_pb2 import ReactivateUserResponse as ReactivateUserResponse

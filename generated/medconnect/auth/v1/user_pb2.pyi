@@ -565,22 +565,58 @@ class GetUserResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_FIELD_NUMBER: _builtins.int
+    LOOK_ALIKES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def user(self) -> Global___User:
         """The account."""
+
+    @_builtins.property
+    def look_alikes(self) -> Global___LookAlikes:
+        """What could be taken for an account that waits for verification; absent if nothing looks the same."""
 
     def __init__(
         self,
         *,
         user: Global___User | None = ...,
+        look_alikes: Global___LookAlikes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["look_alikes", b"look_alikes", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["look_alikes", b"look_alikes", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetUserResponse: _TypeAlias = GetUserResponse  # noqa: Y015
+
+@_typing.final
+class LookAlikes(_message.Message):
+    """Names that look the same as those of an account, such as with a Cyrillic instead of a Latin letter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    WORKPLACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___User]:
+        """Other accounts of doctors and pharmacists with the same name, or one that looks the same; at most 20, oldest first."""
+
+    @_builtins.property
+    def workplaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of other organisations that look the same as that of the workplace; at most 20."""
+
+    def __init__(
+        self,
+        *,
+        accounts: _abc.Iterable[Global___User] | None = ...,
+        workplaces: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "workplaces", b"workplaces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookAlikes: _TypeAlias = LookAlikes  # noqa: Y015
 
 @_typing.final
 class DeactivateUserRequest(_message.Message):

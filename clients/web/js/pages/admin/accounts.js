@@ -1,8 +1,8 @@
-import { write } from "../../api.js";
+import { read, write } from "../../api.js";
 import { ask } from "../../dialog.js";
 import { Listing } from "../../listing.js";
 import { Filter } from "../../parts/filter.js";
-import { badge, day, definitionList, html, label, nothing } from "../../view.js";
+import { badge, day, definitionList, html, label, nothing, notice } from "../../view.js";
 import { namingHolder } from "./license_holder.js";
 
 const ROLES = ["patient", "doctor", "pharmacist", "admin"].map((role) => [role, label(role)]);
@@ -19,10 +19,12 @@ const ACTIONS = {
   verify: {
     button: "Verify",
     title: (user) => `Verify ${user.fullName}?`,
+    look: true,
     text: (user) => `Compare licence number ${user.licenseNumber}${workplace(user) && ` and workplace ${workplace(user)}`} with the register
       first. The ${user.role} can then work with patient data.`,
     said: "verified",
-    fields: (user) => (form) => html`
+    fields: (user, alike) => (form) => html`
+      ${alike ? lookAlikes(alike) : nothing}
       ${form.text("licenseIssuer", "Licence issued by", { value: user.licenseIssuer, optional: true, hint: "As the register names the authority." })}`,
   },
   deactivate: {
@@ -82,13 +84,21 @@ function workplace(user) {
   return [user.hospitalName, user.pharmacyName, user.pharmacyAddress].filter(Boolean).join(", ");
 }
 
-function question(page, user, action, replace) {
-  const { title, text, button, said, fields } = ACTIONS[action];
+/** Says what an admin could take for the account. */
+function lookAlikes({ accounts, workplaces }) {
+  const named = accounts.map((account) => `${account.fullName} (${account.email}, ${label(account.status)})`).join("; ");
+  return html`${named ? notice("busy", `Other accounts have this name, or one that looks the same: ${named}.`) : nothing}
+    ${workplaces.length ? notice("busy", `Another workplace looks the same but is written with other letters: ${workplaces.join("; ")}.`) : nothing}`;
+}
+
+async function question(page, user, action, replace) {
+  const { title, text, button, said, fields, look } = ACTIONS[action];
+  const alike = look && (await read(`/users/${user.id}`, {}, page.signal)).lookAlikes;
   ask({
     title: title(user),
     text: text(user),
     button,
-    fields: fields?.(user),
+    fields: fields?.(user, alike),
     work: async (values) => {
       replace((await namingHolder(write("PUT", `/users/${user.id}/${action}`, fields ? values : undefined))).user);
       page.say(`${user.fullName} was ${said}.`);
