@@ -17,7 +17,7 @@ AGAINST ?= protos/released.binpb
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: help setup free-ports run test check quick quick-tests docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
-	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench bench-smoke bench-scale bench-results coverage clean
+	migration migrate rollback demo dev build release sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench bench-smoke bench-scale bench-results coverage clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -140,6 +140,11 @@ build: sbom ## Build the three wheels (server, contracts, client) and the bill o
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
 	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
+
+release: $(READY) ## Pack the tagged commit as dist/medconnect-VERSION.tar.gz, with checksums in dist/SHA256SUMS
+	@$(BIN)/python -m deploy.release --check
+	@$(MAKE) --no-print-directory build
+	@$(BIN)/python -m deploy.release
 
 bench: $(READY) ## Measure the server against its baselines in five minutes; the report goes to benchmarks/out
 	@$(BIN)/python -m benchmarks run $(BENCH)
