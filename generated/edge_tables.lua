@@ -260,6 +260,8 @@ return {
         substitutionAllowed = true,
       },
       patientId = true,
+      validDays = true,
+      validFrom = true,
       visitId = true,
     },
     ["medconnect.clinical.v1.DetachPatientEmailRequest"] = {patientId = true, reason = true},

@@ -46,6 +46,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "version": 3,
     "requiresOtp": True,
     "status": "completed",
+    "validFrom": "2026-12-24",
     "challenge": "q7Lr0W2mXcN5uTb8VdKf3sZyHj6PaGe1oRi9tBk4hwQ",
     "expiresAt": "2026-12-01T10:30:00.000Z",
     "kinds": "totp",

@@ -8,7 +8,7 @@ from alembic import op
 from migrations import concurrent_index
 
 revision = "0048"
-down_revision = "0046"
+down_revision = "0047"
 
 NAME: Final = "uq_users_license_key"
 

@@ -91,6 +91,7 @@ MEMBERS: Mapping[str, Schema] = {
     "resource": TEXT,
     "state": {"$ref": "#/components/schemas/PrescriptionStatus"},
     "status": TEXT,
+    "validFrom": {"type": "string", "format": "date"},
     "version": {"type": "integer", "format": "int32"},
 }
 """The schemas of the members that only some errors have."""

@@ -14,7 +14,7 @@ from server.clinical.patient_entities import (
     PatientAssurance,
 )
 from server.clinical.quantities import QuantityUnit
-from server.identity import Role
+from server.clinical.validity import LaterValidity
 from server.patient_details import Gender
 
 
@@ -96,25 +96,6 @@ class Patient:
     def assurance(self) -> PatientAssurance:
         """The knowledge that the record belongs to the person that it names."""
         return PatientAssurance.SELF_ASSERTED if self.identification is None else PatientAssurance.IDENTIFIED
-
-
-@dataclass(frozen=True, slots=True)
-class RecordVersion:
-    """The clinical fields of a record as they were before a change, and who made the change."""
-
-    id: UUID
-    version: int
-    replaced_at: datetime
-    replaced_by_name: str
-    """The name at that time; empty if the author is not known."""
-    replaced_by_role: Role | None
-    changed_fields: tuple[str, ...]
-    date_of_birth: date | None
-    gender: Gender | None
-    blood_type: str
-    allergies: tuple[str, ...]
-    existing_conditions: tuple[str, ...]
-    allergy_status: AllergyStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +236,8 @@ class Prescription:
     """Whether the account of its doctor is deactivated."""
     patient_identified: bool = True
     patient_allergies_asked: AllergiesAsked | None = None
+    later_validity: LaterValidity | None = None
+    """None if it was valid from its creation."""
 
     @property
     def patient_allergy_status(self) -> AllergyStatus:
@@ -321,6 +304,9 @@ class NewPrescription:
     diagnosis: str
     doctor_notes: str
     items: tuple[NewPrescriptionItem, ...]
+    valid_from: date | None = None
+    """None for at once."""
+    valid_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
+
+from server.identity import Role
+from server.patient_details import Gender
 
 
 class EmailDetachReason(StrEnum):
@@ -83,3 +86,22 @@ class Identification:
     """The name of the member of staff at that time; empty for a record from before identifications were recorded."""
     identified_at: datetime
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVersion:
+    """The clinical fields of a record as they were before a change, and who made the change."""
+
+    id: UUID
+    version: int
+    replaced_at: datetime
+    replaced_by_name: str
+    """The name at that time; empty if the author is not known."""
+    replaced_by_role: Role | None
+    changed_fields: tuple[str, ...]
+    date_of_birth: date | None
+    gender: Gender | None
+    blood_type: str
+    allergies: tuple[str, ...]
+    existing_conditions: tuple[str, ...]
+    allergy_status: AllergyStatus

@@ -65,7 +65,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         ),
         # Rows are inserted and change their state; their identity never changes.
         "prescriptions": _rights(
-            "id number patient_id doctor_id visit_id diagnosis doctor_notes expires_at",
+            "id number patient_id doctor_id visit_id diagnosis doctor_notes expires_at valid_from starts_at",
             "status status_reason changed_at fulfilled_at claimed_by claimed_from claim_expires_at claimed_for "
             "claimed_for_until suspended_at resumed_at",
         ),

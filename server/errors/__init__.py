@@ -41,6 +41,7 @@ from server.errors.patients import EmailBindingRequired, EmailUndoInvalid, Patie
 from server.errors.prescriptions import (
     ClaimedByOther,
     ClaimLimitReached,
+    NotYetValid,
     PatientHasNoEmail,
     PrescriptionCancelled,
     PrescriptionClaimed,
@@ -116,6 +117,7 @@ __all__ = [
     "MetadataValue",
     "MethodUnknown",
     "NotFound",
+    "NotYetValid",
     "OrganisationClosed",
     "OrganisationExists",
     "OrganisationRequired",

@@ -1,5 +1,7 @@
 """Errors of prescriptions, QR codes and reference numbers."""
 
+from datetime import date
+
 from server.errors.declared import FailedPrecondition, FieldViolation, InvalidArgument
 from server.errors.reasons import Reason
 
@@ -71,6 +73,17 @@ class PrescriptionSuspended(FailedPrecondition):
 
     reason = Reason.PRESCRIPTION_SUSPENDED
     message = "The prescription is suspended and cannot be dispensed. The doctor's hospital can resume it."
+
+
+class NotYetValid(FailedPrecondition):
+    """The prescription cannot be dispensed before a later day. Metadata: `valid_from`."""
+
+    reason = Reason.NOT_YET_VALID
+    message = "The prescription is not valid yet."
+
+    def __init__(self, valid_from: date) -> None:
+        message = f"The prescription is not valid yet. Pharmacies can dispense it from {valid_from:%-d %B %Y}."
+        super().__init__(message, valid_from=valid_from.isoformat())
 
 
 class ClaimedByOther(FailedPrecondition):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -100,7 +100,9 @@ class EmailRenderer:
             finalize=_flat,
             auto_reload=False,  # else each email looks at the time stamps of eight files
         )
-        self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines, amount=_amount)
+        self._templates.filters.update(
+            moment=self._moment, indented=_indented, as_lines=_as_lines, amount=_amount, day=_day
+        )
         self._templates.globals.update(frontend_url=frontend_url.rstrip("/"))
 
     def write(self, kind: EmailKind, contents: TemplateData) -> RenderedEmail:
@@ -121,6 +123,11 @@ class EmailRenderer:
         zone = f"{local:%Z}"
         named = zone if zone[0].isalpha() else f"UTC{zone}"  # many zones have no name of their own: Dubai is `+04`
         return f"{local:%-d %B %Y, %H:%M} {named}"
+
+
+def _day(day: date) -> str:
+    """Returns a day in words, such as `26 December 2026`."""
+    return f"{day:%-d %B %Y}"
 
 
 def _amount(line: PrescriptionItem | DispensedMedicine) -> str:

@@ -2,9 +2,10 @@
 
 import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from medconnect_client._wire import read
+from medconnect_client.errors import Failure, NotYetValid
 from medconnect_client.models import (
     AllergiesAsked,
     AllergyStatus,
@@ -39,6 +40,15 @@ def test_an_empty_list_of_allergies_is_shown_as_not_recorded() -> None:
     assert " Allergies: not recorded" in shown(screens.prescription_panel(FOUND))
     allergic = replace(FOUND, patient_allergies=("Penicillin", "Latex"))
     assert " Allergies: Penicillin, Latex" in shown(screens.prescription_panel(allergic))
+
+
+def test_later_validity_and_its_refusal_state_the_day() -> None:
+    lines = shown(screens.prescription_panel(replace(FOUND, valid_from=date(2026, 12, 24))))
+    assert any("valid from 2026-12-24 until" in line for line in lines)
+    message = "The prescription is not valid yet. Pharmacies can dispense it from 24 December 2026."
+    early = NotYetValid(Failure(message, "NOT_YET_VALID", {"validFrom": "2026-12-24"}))
+    assert early.valid_from == date(2026, 12, 24)
+    assert str(screens.failure(early)) == f"✗ {message}"
 
 
 def test_no_known_allergies_name_the_day_and_the_doctor() -> None:

@@ -1,6 +1,7 @@
 """Patients, visits, prescriptions, QR codes and medical histories: every REST response, exactly."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -117,6 +118,24 @@ def test_a_visit_is_recorded_and_listed(actors: Actors, patient: Actor) -> None:
     refused(actors, 400, "VALIDATION_FAILED", f"POST {path}", actors.doctor, wrong, fields=["visitType"], limited=False)
     wrong = {**body, "visitDate": "2026-02-30"}
     refused(actors, 400, "VALIDATION_FAILED", f"POST {path}", actors.doctor, wrong, fields=["visitDate"])
+
+
+def test_prescription_for_a_later_day_is_refused_at_the_counter(actors: Actors, patient: Actor) -> None:
+    path, day = "POST /doctors/prescriptions", (datetime.now(UTC) + timedelta(days=10)).date().isoformat()
+    later = {"validFrom": day, "validDays": 5}
+    body = {"patientId": patient.patient_id, "diagnosis": "Sinusitis", "items": [TABLETS], **later}
+    made = succeeded(actors, 201, "Prescription created successfully", path, actors.doctor, body)["prescription"]
+    assert made == as_its_doctor_sees_it(patient, item("Doxycycline", 20), validFrom=day)
+    (seen,) = succeeded(actors, 200, "Prescriptions retrieved successfully", "GET /patients/prescriptions", patient)[
+        "prescriptions"
+    ]
+    assert seen == as_its_patient_sees_it(item("Doxycycline", 20), validFrom=day)
+    for action in ({"qrCode": actors.qr_text(made["id"])}, {"referenceNumber": made["prescriptionNumber"]}):
+        call = f"POST /pharmacy/{'scan' if 'qrCode' in action else 'lookup'}"
+        refused(actors, 400, "NOT_YET_VALID", call, actors.pharmacist, action, validFrom=day)
+    days: list[dict[str, Any]] = [{"validFrom": "2026-02-30"}, {"validFrom": "2020-01-01"}, {"validFrom": "tomorrow"}]
+    for wrong in (*days, {"validDays": 0}, {"validDays": 366}):
+        refused(actors, 400, "VALIDATION_FAILED", path, actors.doctor, {**body, **wrong}, fields=list(wrong))
 
 
 def test_prescription_of_two_medicines_is_created_read_cancelled(actors: Actors, patient: Actor) -> None:

@@ -1,7 +1,7 @@
 """Tests the texts of emails, in text and in HTML, and when they have a QR code."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from server.auth.entities import UserStatus
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.validity import LaterValidity
 from server.mailer.entities import EmailDetail
 from server.mailer.qr_codes import qr_text
 from server.mailer.rendering import EmailRenderer, TemplateData
@@ -68,6 +69,8 @@ numbers:
 Anyone who has this email can show the code at a pharmacy. Forward it only
 to a person who collects your medicines for you.
 """
+
+LATER = LaterValidity(date(2026, 12, 10), datetime(2026, 12, 10, tzinfo=UTC), PRESCRIPTION.expires_at)
 
 INVITATION_TEXT = """\
 Hello Ana Costa,
@@ -264,3 +267,12 @@ def test_code_that_expired_or_lost_its_key_is_not_emailed() -> None:
     assert "This email contains no QR code" in rendered.text
     assert "This email contains no QR code" in rendered.html
     assert PATIENT.reference_number in rendered.text
+
+
+@pytest.mark.parametrize("detail", EmailDetail)
+def test_later_validity_is_in_both_parts(detail: EmailDetail) -> None:
+    contents = replace(prescription_contents(replace(PRESCRIPTION, later_validity=LATER)), detail=detail)
+    mail = FULL.write(EmailKind.PRESCRIPTION, contents)
+    for part in (mail.text, mail.html):
+        assert part.count("Valid from") == 1
+        assert "10 December 2026" in part

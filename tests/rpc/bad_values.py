@@ -168,6 +168,7 @@ BY_NAME: Final[Mapping[str, Sequence[str]]] = {
     "reference_number": REFERENCES,
     "clear": CLEARED,
     "date_of_birth": DATES,
+    "valid_from": DATES,
     "password": ("short",),
 }
 BY_ENDING: Final[Mapping[str, Sequence[str]]] = {"_id": IDENTIFIERS, "_date": DATES}

@@ -205,6 +205,13 @@ class PrescriptionStates:
         self.see(specimen)
         self.alter(specimen, "UPDATE prescriptions SET suspended_at = now() WHERE id = :id")
 
+    def _later(self, specimen: Specimen) -> None:
+        self._pending(specimen)
+        self.alter(
+            specimen,
+            "UPDATE prescriptions SET valid_from = CURRENT_DATE + 2, starts_at = now() + interval '1 d' WHERE id = :id",
+        )
+
     def _old_suspended(self, specimen: Specimen) -> None:
         self._suspended(specimen)
         self._end_validity(specimen)

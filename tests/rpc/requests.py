@@ -61,10 +61,12 @@ def _create_visit(stage: SignedInStage) -> Message:
     )
 
 
-def _create_prescription(stage: SignedInStage, **visit: str) -> Message:
+def _create_prescription(stage: SignedInStage, visit_id: str | None = None) -> Message:
     medicine = clinical.NewPrescriptionItem(medicine_name="Codeine", dosage="15 mg", frequency="at night", quantity=5)
     patient_id = stage["PO"].patient_id
-    return clinical.CreatePrescriptionRequest(patient_id=patient_id, diagnosis="Cough", items=[medicine], **visit)
+    return clinical.CreatePrescriptionRequest(
+        patient_id=patient_id, diagnosis="Cough", items=[medicine], visit_id=visit_id
+    )
 
 
 def _dispense(_: SignedInStage, prescription: Prescription) -> Message:

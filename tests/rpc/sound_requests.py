@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -176,7 +177,9 @@ def _unverified(world: World) -> auth.VerifyUserRequest:
 
 def _prescriptions(world: World) -> tuple[Message, ...]:
     exact = {"exact_quantity": "2.5", "quantity_unit": quantity_pb2.QUANTITY_UNIT_ML, "substitution_allowed": True}
-    return _prescription(world, {"quantity": 20}), _prescription(world, exact)
+    later = _prescription(world, exact)
+    later.valid_from, later.valid_days = (datetime.now(UTC).date() + timedelta(days=7)).isoformat(), 30
+    return _prescription(world, {"quantity": 20}), later
 
 
 def _prescription(world: World, quantity: Mapping[str, Any]) -> clinical.CreatePrescriptionRequest:

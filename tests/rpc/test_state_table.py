@@ -41,6 +41,7 @@ old_part_dispensed   expired   final     final     none      final     final    
 old_lease_over       expired   final     final     none      final     final     final     final     final     final     final     final     final     final
 old_held             validated code      =         =         =         dispensed expired   rejected  expired   held      =         =         no        no
 suspended            scanned   susp      susp      none      susp      susp      susp      susp      susp      cancelled susp      susp      =         susp
+later                pending   early     early     none      early     early     early     early     early     cancelled =         =         no        early
 old_suspended        expired   final     final     none      final     final     final     final     final     final     final     final     final     final
 """  # noqa: E501 - a table
 """The results when the caller, a pharmacist who has seen it, or its doctor acts on a prescription.
@@ -57,6 +58,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     "final": "PRESCRIPTION_{state}",
     "code": "QR_CODE_EXPIRED",
     "susp": "PRESCRIPTION_SUSPENDED",
+    "early": "NOT_YET_VALID",
 }
 
 MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
@@ -66,6 +68,7 @@ MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
     "final": frozenset({"state", "changedAt"}),
     "code": frozenset({"expiredAt"}),
     "susp": frozenset({"state", "suspendedAt"}),
+    "early": frozenset({"validFrom"}),
 }
 """The metadata of each refusal."""
 

@@ -1,7 +1,7 @@
 """Tests lookups by number on a real database: results, log entries, and the cost of a miss."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
 
 from server.clinical.entities import PrescriptionStatus
 from server.date_range import Period
@@ -33,8 +33,8 @@ async def test_lookup_by_reference_finds_open_newest_first_and_logs(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     older = await prescribe(work, pharmacy_people, created_at=text("now() - interval '2 days'"))
-    newer = await prescribe(work, pharmacy_people)
-    for changes, _ in ENDS:
+    newer = await prescribe(work, pharmacy_people, valid_from=func.current_date(), starts_at=func.now())
+    for changes in (*(ends for ends, _ in ENDS), "valid_from = CURRENT_DATE, starts_at = now() + interval '1 second'"):
         await alter(work, await prescribe(work, pharmacy_people), changes)
     found = (await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)).found
     assert [one.prescription.id for one in found] == [newer.id, older.id]

@@ -8,8 +8,8 @@ from asyncpg import PostgresError
 
 from server.access_log.entities import AccessFilter
 from server.audit.events import AuditEvent
-from server.clinical.entities import PatientChange, RecordVersion
-from server.clinical.patient_entities import AllergyStatus
+from server.clinical.entities import PatientChange
+from server.clinical.patient_entities import AllergyStatus, RecordVersion
 from server.errors import NotFound, OtpRequired, ValidationFailed
 from server.identity import Role
 from server.patient_details import Gender

@@ -119,7 +119,10 @@ class AsyncClinical:
     async def create_prescription(
         self, prescription: NewPrescription, *, idempotency_key: str | None = None
     ) -> Prescription:
-        """Creates a prescription and emails its number and QR code to the patient (doctors). Raises NotFound."""
+        """Creates a prescription and emails its number and QR code to the patient (doctors).
+
+        Raises NotFound, and ValidationFailed for a `valid_from` in the past or more than 365 days ahead.
+        """
         request = filled(pb.CreatePrescriptionRequest, prescription)
         answer = await self._calls.unary(request, pb.CreatePrescriptionResponse, key=idempotency_key)
         return read(Prescription, answer.prescription)

@@ -35,6 +35,7 @@ MedConnectError
 │   ├── PrescriptionCancelled          final, since `changed_at`
 │   ├── PrescriptionExpired            final, since `changed_at`
 │   ├── PrescriptionClosed             final, since `changed_at`
+│   ├── NotYetValid                    it can be dispensed from `valid_from`
 │   ├── ClaimedByOther                 claimed by another pharmacy until `claim_expires_at`
 │   ├── PrescriptionClaimed            claimed by a pharmacist: the doctor cannot cancel it now
 │   ├── QrCodeReplaced                 a newer code was issued
@@ -56,7 +57,7 @@ Subclasses of status classes are reasons of `error_reason.proto`. One without a 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from medconnect_client._failure import Failure as Failure
 from medconnect_client._failure import FieldViolation as FieldViolation
@@ -268,6 +269,15 @@ class PrescriptionExpired(FailedPrecondition):
 
 class PrescriptionClosed(FailedPrecondition):
     """A pharmacist has closed the rest of the prescription."""
+
+
+class NotYetValid(FailedPrecondition):
+    """The prescription can be dispensed from a later day."""
+
+    @property
+    def valid_from(self) -> date:
+        """The first day on which it can be dispensed, in the hospital's time zone."""
+        return date.fromisoformat(self.metadata["validFrom"])
 
 
 class ClaimedByOther(FailedPrecondition):

@@ -9,7 +9,8 @@ from server.api.access_log.mapping import ROLE_NUMBERS
 from server.api.clinical.mapping import fill_patient_prescription, fill_prescription, fill_visit
 from server.api.clinical.patient_mapping import ALLERGY_NUMBERS, GENDER_NUMBERS
 from server.api.wire import date_text, fill_page, timestamp
-from server.clinical.entities import HistoryEntry, Prescription, RecordVersion
+from server.clinical.entities import HistoryEntry, Prescription
+from server.clinical.patient_entities import RecordVersion
 from server.clinical.services.histories import OwnHistory
 from server.pagination import Page
 from server.partial_update import json_name

@@ -113,13 +113,15 @@ def visits_response(page: Page[Visit]) -> pb.ListMedicalVisitsResponse:
 
 
 def new_prescription(request: pb.CreatePrescriptionRequest) -> NewPrescription:
-    """Returns the prescription to create. Raises ValidationFailed for the quantity of an item."""
+    """Returns the prescription to create. Raises ValidationFailed for the quantity of an item or a date."""
     return NewPrescription(
         patient_id=read_uuid(request.patient_id),
         visit_id=read_uuid(request.visit_id) if request.HasField("visit_id") else None,
         diagnosis=request.diagnosis,
         doctor_notes=request.doctor_notes,
         items=tuple(new_item(position, item) for position, item in enumerate(request.items)),
+        valid_from=read_date(request.valid_from, "validFrom") if request.HasField("valid_from") else None,
+        valid_days=request.valid_days if request.HasField("valid_days") else None,
     )
 
 
@@ -182,6 +184,8 @@ def _fill_shared(
     message.status_reason = prescription.status_reason
     if prescription.suspended_at is not None:
         fill_timestamp(message.suspended_at, prescription.suspended_at)
+    if prescription.later_validity is not None:
+        message.valid_from = prescription.later_validity.valid_from.isoformat()
 
 
 def prescriptions_response(page: Page[Prescription]) -> pb.ListPrescriptionsResponse:

@@ -104,6 +104,8 @@ def _fill_prescription(message: dispensing_pb2.PharmacyPrescription, prescriptio
         message.prescriber_inactive = True
     fill_timestamp(message.created_at, prescription.created_at)
     fill_timestamp(message.expires_at, prescription.expires_at)
+    if prescription.later_validity is not None:
+        message.valid_from = prescription.later_validity.valid_from.isoformat()
     if prescription.fulfilled_at is not None:
         fill_timestamp(message.fulfilled_at, prescription.fulfilled_at)
 

@@ -10,6 +10,7 @@ from server.auth.entities import User
 from server.clinical.entities import Claim, PatientEmailStatus, Prescription, PrescriptionStatus
 from server.errors import (
     FailedPrecondition,
+    NotYetValid,
     PatientHasNoEmail,
     PrescriptionCancelled,
     PrescriptionClaimed,
@@ -56,11 +57,22 @@ def check_not_final(prescription: Prescription) -> None:
         raise refusal(state=prescription.status, changed_at=prescription.changed_at)
 
 
-def check_usable(prescription: Prescription) -> None:
+def check_not_suspended(prescription: Prescription) -> None:
     """Raises as `check_not_final` does, and PrescriptionSuspended if the prescription is suspended."""
     check_not_final(prescription)
     if prescription.suspended_at is not None:
         raise PrescriptionSuspended(state=prescription.status, suspended_at=prescription.suspended_at)
+
+
+def check_usable(prescription: Prescription) -> None:
+    """Raises as `check_not_suspended` does, and NotYetValid before the day on which the validity begins.
+
+    Every action of a pharmacy needs it.
+    """
+    check_not_suspended(prescription)
+    validity = prescription.later_validity
+    if validity is not None and prescription.as_of < validity.starts_at:
+        raise NotYetValid(validity.valid_from)
 
 
 def check_resumable(prescription: Prescription) -> None:

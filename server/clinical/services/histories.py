@@ -13,7 +13,8 @@ from server.auth.services.one_time_codes import CodeService
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.mailboxes import MailboxRepository
 from server.auth.storage.sessions import SessionRepository
-from server.clinical.entities import HistoryEntry, Patient, RecordVersion
+from server.clinical.entities import HistoryEntry, Patient
+from server.clinical.patient_entities import RecordVersion
 from server.clinical.storage.histories import HistoryRepository
 from server.clinical.storage.patients import PatientRepository
 from server.clinical.storage.record_versions import RecordVersionRepository

@@ -19,6 +19,7 @@ from server.clinical.events import (
 from server.clinical.rules import prescribing
 from server.clinical.rules.identification import check_identified
 from server.clinical.rules.reference_number import new_prescription_number
+from server.clinical.rules.validity import later_validity
 from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.storage.prescription_lists import PrescriptionFilter, PrescriptionListRepository
@@ -37,8 +38,8 @@ from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest
 class PrescriptionService:
     """The use cases of prescriptions.
 
-    valid: how long a prescription may be dispensed. controlled: the medicines that need a step-up.
-    requires_identification: patients must be identified before a prescription.
+    valid: how long a prescription may be dispensed unless its doctor states it. controlled: the medicines that need a
+    step-up. requires_identification: patients must be identified before a prescription.
     new_number: draws a random prescription number for a day.
     """
 
@@ -67,8 +68,8 @@ class PrescriptionService:
     async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
         """Creates a prescription by the caller and emails its patient.
 
-        Raises AccountNotVerified, NotFound for the patient or the visit, PatientNotIdentified, and StepUpRequired for
-        a controlled medicine.
+        Raises AccountNotVerified, NotFound for the patient or the visit, PatientNotIdentified, StepUpRequired for a
+        controlled medicine, and ValidationFailed for the day from which it is to be valid.
         """
         async with self._work.begin() as tx:
             if self._controlled is not None:
@@ -135,14 +136,17 @@ class PrescriptionService:
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:
         """Stores the prescription with its items and its first QR code; draws numbers until one is free."""
         prescription_id = new_id()
+        today = self._clock.today()
+        valid = self._valid if new.valid_days is None else timedelta(days=new.valid_days)
+        later = later_validity(new.valid_from, valid, today, self._clock.zone)
         validity = None
         while validity is None:
-            number = self._new_number(self._clock.today())
+            number = self._new_number(today)
             validity = await tx[PrescriptionRepository].insert(
-                prescription_id, number, caller.user_id, new, self._valid
+                prescription_id, number, caller.user_id, new, valid, later
             )
         await tx[PrescriptionRepository].insert_items(prescription_id, new.items)
-        code = self._issuer.issue(prescription_id, validity.created_at, validity.expires_at)
+        code = self._issuer.issue(prescription_id, validity.created_at, validity.expires_at, later)
         await tx[QrCodeRepository].open_new(code)
         return prescription_id
 

@@ -68,7 +68,7 @@ class QrCodeService:
         """Replaces the current code. Raises NotFound and the errors of final states."""
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
-            prescribing.check_usable(prescription)
+            prescribing.check_not_suspended(prescription)
             return await self._replace_code(tx, prescription)
 
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -79,7 +79,7 @@ class QrCodeService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
-            prescribing.check_usable(prescription)
+            prescribing.check_not_suspended(prescription)
             check_identified(prescription.patient_identified, required=self._requires_identification)
             mail = prescribing.mail_to_patient(EmailKind.PRESCRIPTION, prescription)
             await tx[Outbox].check_room(mail.recipient_id, self._emails_per_day)
@@ -99,7 +99,9 @@ class QrCodeService:
             return await self._replace_code(tx, prescription)
 
     async def _replace_code(self, tx: Transaction, prescription: Prescription) -> Prescription:
-        code = self._issuer.issue(prescription.id, prescription.as_of, prescription.expires_at)
+        code = self._issuer.issue(
+            prescription.id, prescription.as_of, prescription.expires_at, prescription.later_validity
+        )
         await tx[QrCodeRepository].replace(code)
         await tx[AuditWriter].record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
         return replace(prescription, qr_code=code)

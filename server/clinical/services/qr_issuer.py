@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from server.clinical.entities import QrCode, QrTextFormat
+from server.clinical.validity import LaterValidity
 from server.db.identifiers import new_id
 from server.qr import mc1, signed_code
 from server.qr.key_ring import QrKeyRing
@@ -20,11 +21,21 @@ class QrIssuer:
     valid: timedelta
     """How long a code can be scanned, at most until its prescription expires."""
 
-    def issue(self, prescription_id: UUID, now: datetime, prescription_expires_at: datetime) -> QrCode:
-        """Returns a new code, not stored yet. Its times are whole seconds."""
+    def issue(
+        self,
+        prescription_id: UUID,
+        now: datetime,
+        prescription_expires_at: datetime,
+        later: LaterValidity | None = None,
+    ) -> QrCode:
+        """Returns a new code, not stored yet. Its times are whole seconds.
+
+        later: the prescription's validity, if it begins on a later day; the code's own time begins then, too.
+        """
         content = QrContent(prescription_id, new_id())
         nonce, key_id = signed_code.new_nonce(), self.keys.key_ids[0]
         issued_at = now.replace(microsecond=0)
+        usable_from = issued_at if later is None else max(issued_at, later.starts_at)
         return QrCode(
             id=content.code_id,
             prescription_id=prescription_id,
@@ -32,7 +43,7 @@ class QrIssuer:
             nonce=nonce,
             qr_hash=signed_code.fingerprint(signed_code.encode(content, nonce, key_id, self.keys)),
             issued_at=issued_at,
-            expires_at=min(issued_at + self.valid, prescription_expires_at.replace(microsecond=0)),
+            expires_at=min(usable_from + self.valid, prescription_expires_at.replace(microsecond=0)),
             replaced_at=None,
             scan_count=0,
             text_format=QrTextFormat.LETTERS,

@@ -101,6 +101,8 @@ select_prescription: Select[Any] = select(
     func.now().label("as_of"),
     prescriptions.c.suspended_at,
     prescriber_inactive.label("prescriber_inactive"),
+    prescriptions.c.valid_from,
+    prescriptions.c.starts_at,
     patients.c.identified_at.is_not(None).label("patient_identified"),
 ).select_from(
     prescriptions.join(patients, patients.c.id == prescriptions.c.patient_id)

@@ -16,6 +16,7 @@ from server.clinical.entities import (
 )
 from server.clinical.patient_entities import AllergiesAsked
 from server.clinical.quantities import QuantityUnit
+from server.clinical.validity import LaterValidity
 from server.db.connection import Row, read_id
 
 
@@ -55,6 +56,7 @@ def prescription_of(row: Row) -> Prescription:
         suspended_at=row["suspended_at"],
         prescriber_inactive=row["prescriber_inactive"],
         patient_identified=row["patient_identified"],
+        later_validity=None if row["starts_at"] is None else _later_validity(row),
         patient_allergies_asked=None if row["no_allergies_at"] is None else _allergies_asked(row),
     )
 
@@ -75,6 +77,10 @@ def _item(values: Sequence[Any]) -> PrescriptionItem:
         quantity_unit=QuantityUnit(unit),
         substitution_allowed=substitutable,
     )
+
+
+def _later_validity(row: Row) -> LaterValidity:
+    return LaterValidity(row["valid_from"], row["starts_at"], row["expires_at"])
 
 
 def _allergies_asked(row: Row) -> AllergiesAsked:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    DateTime,
     Interval,
     Select,
     Text,
@@ -27,16 +28,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_row
 from server.auth.storage.acting import ActingRepository, active_account
-from server.clinical.entities import (
-    Claim,
-    NewPrescription,
-    NewPrescriptionItem,
-    Prescription,
-    PrescriptionStatus,
-)
+from server.clinical.entities import Claim, NewPrescription, NewPrescriptionItem, Prescription, PrescriptionStatus
 from server.clinical.storage.prescription_query import select_prescription
 from server.clinical.storage.prescription_row import prescription_of
 from server.clinical.storage.tables import patients, prescriptions, qr_codes, status_now, visits
+from server.clinical.validity import LaterValidity
 from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.errors import NotFound
@@ -84,6 +80,7 @@ _LOCK_OPEN_OF_PATIENT = (
         == select(patients.c.id).where(patients.c.reference_number == bindparam("reference")).scalar_subquery(),
         status_now == any_(bindparam("open", type_=ARRAY(Text))),
         _column.suspended_at.is_(None),
+        or_(_column.starts_at.is_(None), _column.starts_at <= func.now()),
     )
     .order_by(_column.created_at.desc(), _column.id.desc())
     .limit(OPEN_AT_ONCE + 1)
@@ -113,7 +110,11 @@ _SUBJECT = (
 
 _INSERT = (
     insert(prescriptions)
-    .values(expires_at=func.now() + bindparam("valid", type_=Interval))
+    .values(
+        expires_at=func.coalesce(
+            bindparam("ends_at", type_=DateTime(timezone=True)), func.now() + bindparam("valid", type_=Interval)
+        )
+    )
     .on_conflict_do_nothing(index_elements=["number"])
     .returning(_column.created_at, _column.expires_at)
 )
@@ -220,7 +221,7 @@ class PrescriptionRepository:
         return await self._lock_one(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
 
     async def open_of_patient_for_update(self, reference_number: str) -> tuple[UUID, tuple[Prescription, ...], bool]:
-        """Locks a patient's open prescriptions; returns the patient's id and the prescriptions, newest first.
+        """Locks a patient's open and valid prescriptions; returns the patient's id and the prescriptions, newest first.
 
         Returns at most OPEN_AT_ONCE, and whether the patient has more. Raises NotFound("patient") if no patient has the
         number. Locks first and then reads: a single locking statement that waits would return items and codes as they
@@ -254,9 +255,18 @@ class PrescriptionRepository:
         return bool(row["identified"])
 
     async def insert(
-        self, prescription_id: UUID, number: str, doctor_id: UUID, new: NewPrescription, valid: timedelta
+        self,
+        prescription_id: UUID,
+        number: str,
+        doctor_id: UUID,
+        new: NewPrescription,
+        valid: timedelta,
+        later: LaterValidity | None = None,
     ) -> Validity | None:
-        """Stores the prescription without items and code; returns None and stores nothing if the number is taken."""
+        """Stores the prescription without items and code; returns None and stores nothing if the number is taken.
+
+        valid: how long it is valid from now on, unless `later` states another period.
+        """
         values = {
             "id": prescription_id,
             "number": number,
@@ -266,6 +276,9 @@ class PrescriptionRepository:
             "diagnosis": new.diagnosis,
             "doctor_notes": new.doctor_notes,
             "valid": valid,
+            "valid_from": later and later.valid_from,
+            "starts_at": later and later.starts_at,
+            "ends_at": later and later.ends_at,
         }
         row = await self._connection.first(_INSERT, values)
         return None if row is None else Validity(row["created_at"], row["expires_at"])
@@ -288,12 +301,7 @@ class PrescriptionRepository:
         await self._connection.execute(_INSERT_ITEMS, values)
 
     async def move(
-        self,
-        prescription: Prescription,
-        to: PrescriptionStatus,
-        *,
-        claim: Claim | None = None,
-        reason: str = "",
+        self, prescription: Prescription, to: PrescriptionStatus, *, claim: Claim | None = None, reason: str = ""
     ) -> Prescription:
         """Stores the state of a locked prescription and returns the new one; without `claim` it is unclaimed."""
         values = {

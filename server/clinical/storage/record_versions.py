@@ -9,8 +9,7 @@ from sqlalchemy import Integer, bindparam, func, select, true
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.auth.storage.tables import user_named_at, users
-from server.clinical.entities import RecordVersion
-from server.clinical.patient_entities import AllergyStatus
+from server.clinical.patient_entities import AllergyStatus, RecordVersion
 from server.clinical.storage.tables import record_versions
 from server.db.connection import Connection, Row
 from server.db.keyset_query import KeysetQuery

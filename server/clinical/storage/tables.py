@@ -180,6 +180,8 @@ prescriptions = Table(
     timestamp_column("claimed_for_until", nullable=True),
     timestamp_column("suspended_at", nullable=True),
     timestamp_column("resumed_at", nullable=True),
+    Column("valid_from", Date),
+    timestamp_column("starts_at", nullable=True),
     ForeignKeyConstraint(["visit_id", "patient_id"], ["visits.id", "visits.patient_id"]),
     CheckConstraint(
         "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled',"
@@ -194,6 +196,9 @@ prescriptions = Table(
     CheckConstraint("claimed_from IN ('scanned', 'partially_dispensed')", name="claimed_from"),
     CheckConstraint("(status = 'dispensed') = (fulfilled_at IS NOT NULL)", name="fulfilled"),
     CheckConstraint("suspended_at IS NULL OR status NOT IN ('validated', 'dispensed')", name="suspended"),
+    CheckConstraint(
+        "(valid_from IS NULL) = (starts_at IS NULL) AND (starts_at IS NULL OR starts_at < expires_at)", name="validity"
+    ),
     Index("ix_prescriptions_doctor_id_created_at_id", "doctor_id", "created_at", "id"),
     Index("ix_prescriptions_patient_id_created_at_id", "patient_id", "created_at", "id"),
     Index("ix_prescriptions_claim_expires_at", "claim_expires_at", postgresql_where=text("status = 'validated'")),
@@ -207,7 +212,8 @@ prescriptions = Table(
 """Prescriptions with the claim of a pharmacy (`claimed_for`), which a pharmacist (`claimed_by`) took or renewed.
 
 `claimed_for` applies while `claimed_for_until` is the claim's end; servers before write neither. `suspended_at`: since
-when it cannot be dispensed. `resumed_at`: when a doctor checked it; it is not suspended again.
+when it cannot be dispensed. `resumed_at`: when a doctor checked it; it is not suspended again. `starts_at`: when its
+day `valid_from` began at the hospital; before, no pharmacy can act on it.
 """
 
 prescription_items = Table(

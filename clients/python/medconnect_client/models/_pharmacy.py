@@ -59,6 +59,8 @@ class PharmacyPrescription:
     patient_allergy_status: AllergyStatus
     patient_allergies_asked: AllergiesAsked | None
     """None unless the patient was asked and has no known allergies."""
+    valid_from: date | None
+    """The first day on which it can be dispensed; None if it was valid from its creation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class PatientPrescription:
     """Why the prescription was rejected, cancelled or closed."""
     suspended_at: datetime | None
     """Since when it cannot be dispensed, until another doctor of the hospital resumes it."""
+    valid_from: date | None
+    """The first day on which it can be dispensed; None if it was valid from its creation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,10 @@ class NewPrescription:
     visit_id: str | None = None
     doctor_notes: str | None = None
     """Notes that only the caller can read."""
+    valid_from: date | None = None
+    """The first day on which it can be dispensed, up to 365 days ahead; at once if None."""
+    valid_days: int | None = None
+    """How many days it is valid, 1 to 365; the hospital's setting if None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
         Text.assemble("Allergies: ", _allergies(prescription)),
         Text(f"{prescription.diagnosis} · {prescription.doctor_name}, licence {prescription.doctor_license_number}"),
         *([Text(PRESCRIBER_INACTIVE, "bold yellow")] if prescription.prescriber_inactive else []),
-        Text(f"written {moment(prescription.created_at)}, valid until {moment(prescription.expires_at)}"),
+        Text(f"written {moment(prescription.created_at)}, valid {_validity(prescription)}"),
         Text(),
         medicines(prescription.items),
     ]
@@ -58,6 +58,11 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
         title_align="left",
         subtitle_align="right",
     )
+
+
+def _validity(prescription: PharmacyPrescription) -> str:
+    begins = "" if prescription.valid_from is None else f"from {prescription.valid_from} "
+    return f"{begins}until {moment(prescription.expires_at)}"
 
 
 def _allergies(prescription: PharmacyPrescription) -> tuple[str, str]:

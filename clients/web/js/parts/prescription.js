@@ -1,6 +1,6 @@
 /** Renders prescriptions for every role. */
 
-import { badge, block, day, definitionList, html, label, moment, nothing } from "../view.js";
+import { badge, block, calendarDay, day, definitionList, html, label, moment, nothing, today } from "../view.js";
 import { inWords } from "./quantity.js";
 
 export const STATUSES = [
@@ -27,7 +27,7 @@ export function prescriptionRow(prescription, link, who) {
       ${badge(isSuspended(prescription) ? "suspended" : prescription.status)}
     </div>
     <p>${who ? html`${who} · ` : nothing}${prescription.diagnosis}</p>
-    <p class="quiet small">${medicines(prescription)} · ${day(prescription.createdAt)}</p>`;
+    <p class="quiet small">${medicines(prescription)} · ${day(prescription.createdAt)}${beginning(prescription)}</p>`;
 }
 
 /** Renders the prescribed medicines with their remaining quantities. */
@@ -55,10 +55,15 @@ export function course(prescription, ...more) {
     ["Suspended", isSuspended(prescription) ? html`${moment(prescription.suspendedAt)}. Pharmacies cannot dispense it until another doctor of the hospital resumes it.` : nothing],
     ["Reason", block(prescription.statusReason)],
     ["Created", moment(prescription.createdAt)],
+    ["Valid from", isFinal(prescription) ? nothing : calendarDay(prescription.validFrom)],
     ["Valid until", isFinal(prescription) ? nothing : moment(prescription.expiresAt)],
     ["Dispensed", moment(prescription.fulfilledAt)],
     ...more,
   ]);
+}
+
+function beginning({ validFrom }) {
+  return validFrom > today() ? html` · valid from ${calendarDay(validFrom)}` : nothing;
 }
 
 function medicines({ items: [first, ...others] }) {

@@ -3,7 +3,7 @@
 import { read, write } from "../api.js";
 import { ask } from "../dialog.js";
 import { asFailure } from "../http.js";
-import { html, moment, notice, nothing, problem, render } from "../view.js";
+import { calendarDay, html, moment, notice, nothing, problem, render } from "../view.js";
 import { isFinal } from "./prescription.js";
 
 export class QrCode {
@@ -58,8 +58,13 @@ export class QrCode {
 
   #picture(code) {
     return html`<div class="qr">${this.#toScan(code)}</div>
-      <p class="small quiet">Show this code or its number at any pharmacy. The code is valid until ${moment(code.expiresAt)}.
+      <p class="small quiet">Show this code or its number at any pharmacy${this.#beginning()}. The code is valid until ${moment(code.expiresAt)}.
         ${code.scanCount ? html`Scanned ${code.scanCount === 1 ? "once" : `${code.scanCount} times`} so far.` : nothing}</p>`;
+  }
+
+  #beginning() {
+    const { validFrom } = this.#prescription;
+    return validFrom ? html` from ${calendarDay(validFrom)}` : nothing;
   }
 
   #toScan(code) {

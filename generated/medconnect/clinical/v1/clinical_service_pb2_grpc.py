@@ -7,6 +7,7 @@ from medconnect.clinical.v1 import access_log_pb2 as medconnect_dot_clinical_dot
 from medconnect.clinical.v1 import history_pb2 as medconnect_dot_clinical_dot_v1_dot_history__pb2
 from medconnect.clinical.v1 import patient_list_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__list__pb2
 from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
+from medconnect.clinical.v1 import prescription_list_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2
 from medconnect.clinical.v1 import prescription_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__pb2
 from medconnect.clinical.v1 import profile_pb2 as medconnect_dot_clinical_dot_v1_dot_profile__pb2
 from medconnect.clinical.v1 import qr_code_pb2 as medconnect_dot_clinical_dot_v1_dot_qr__code__pb2
@@ -70,8 +71,8 @@ class ClinicalServiceStub:
                 _registered_method=True)
         self.ListPrescriptions = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/ListPrescriptions',
-                request_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListPrescriptionsRequest.SerializeToString,
-                response_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListPrescriptionsResponse.FromString,
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListPrescriptionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListPrescriptionsResponse.FromString,
                 _registered_method=True)
         self.GetPrescription = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/GetPrescription',
@@ -105,8 +106,8 @@ class ClinicalServiceStub:
                 _registered_method=True)
         self.ListMyPrescriptions = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/ListMyPrescriptions',
-                request_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListMyPrescriptionsRequest.SerializeToString,
-                response_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListMyPrescriptionsResponse.FromString,
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListMyPrescriptionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListMyPrescriptionsResponse.FromString,
                 _registered_method=True)
         self.RequestHistoryAccess = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/RequestHistoryAccess',
@@ -311,8 +312,7 @@ class ClinicalServiceServicer:
 
     def ListMyRecordVersions(self, request, context):
         """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
-        last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
-        PAGE_TOKEN_INVALID.
+        last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess opened it in this session, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -389,8 +389,8 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
             ),
             'ListPrescriptions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPrescriptions,
-                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListPrescriptionsRequest.FromString,
-                    response_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListPrescriptionsResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListPrescriptionsRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListPrescriptionsResponse.SerializeToString,
             ),
             'GetPrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPrescription,
@@ -424,8 +424,8 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
             ),
             'ListMyPrescriptions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMyPrescriptions,
-                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListMyPrescriptionsRequest.FromString,
-                    response_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListMyPrescriptionsResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListMyPrescriptionsRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListMyPrescriptionsResponse.SerializeToString,
             ),
             'RequestHistoryAccess': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestHistoryAccess,
@@ -644,8 +644,8 @@ class ClinicalService:
             request,
             target,
             '/medconnect.clinical.v1.ClinicalService/ListPrescriptions',
-            medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListPrescriptionsRequest.SerializeToString,
-            medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListPrescriptionsResponse.FromString,
+            medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListPrescriptionsRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListPrescriptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -833,8 +833,8 @@ class ClinicalService:
             request,
             target,
             '/medconnect.clinical.v1.ClinicalService/ListMyPrescriptions',
-            medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListMyPrescriptionsRequest.SerializeToString,
-            medconnect_dot_clinical_dot_v1_dot_prescription__pb2.ListMyPrescriptionsResponse.FromString,
+            medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListMyPrescriptionsRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_prescription__list__pb2.ListMyPrescriptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from medconnect.clinical.v1 import access_log_pb2 as _access_log_pb2
 from medconnect.clinical.v1 import history_pb2 as _history_pb2
 from medconnect.clinical.v1 import patient_list_pb2 as _patient_list_pb2
 from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
+from medconnect.clinical.v1 import prescription_list_pb2 as _prescription_list_pb2
 from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
 from medconnect.clinical.v1 import profile_pb2 as _profile_pb2
 from medconnect.clinical.v1 import qr_code_pb2 as _qr_code_pb2
@@ -48,16 +49,16 @@ from medconnect.clinical.v1.patient_pb2 import PatientProfile as PatientProfile
 from medconnect.clinical.v1.patient_pb2 import PatientSummary as PatientSummary
 from medconnect.clinical.v1.patient_pb2 import UpdatePatientRequest as UpdatePatientRequest
 from medconnect.clinical.v1.patient_pb2 import UpdatePatientResponse as UpdatePatientResponse
+from medconnect.clinical.v1.prescription_list_pb2 import ListMyPrescriptionsRequest as ListMyPrescriptionsRequest
+from medconnect.clinical.v1.prescription_list_pb2 import ListMyPrescriptionsResponse as ListMyPrescriptionsResponse
+from medconnect.clinical.v1.prescription_list_pb2 import ListPrescriptionsRequest as ListPrescriptionsRequest
+from medconnect.clinical.v1.prescription_list_pb2 import ListPrescriptionsResponse as ListPrescriptionsResponse
 from medconnect.clinical.v1.prescription_pb2 import CancelPrescriptionRequest as CancelPrescriptionRequest
 from medconnect.clinical.v1.prescription_pb2 import CancelPrescriptionResponse as CancelPrescriptionResponse
 from medconnect.clinical.v1.prescription_pb2 import CreatePrescriptionRequest as CreatePrescriptionRequest
 from medconnect.clinical.v1.prescription_pb2 import CreatePrescriptionResponse as CreatePrescriptionResponse
 from medconnect.clinical.v1.prescription_pb2 import GetPrescriptionRequest as GetPrescriptionRequest
 from medconnect.clinical.v1.prescription_pb2 import GetPrescriptionResponse as GetPrescriptionResponse
-from medconnect.clinical.v1.prescription_pb2 import ListMyPrescriptionsRequest as ListMyPrescriptionsRequest
-from medconnect.clinical.v1.prescription_pb2 import ListMyPrescriptionsResponse as ListMyPrescriptionsResponse
-from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsRequest as ListPrescriptionsRequest
-from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsResponse as ListPrescriptionsResponse
 from medconnect.clinical.v1.prescription_pb2 import NewPrescriptionItem as NewPrescriptionItem
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CANCELLED as PRESCRIPTION_STATUS_CANCELLED
 from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CLOSED as PRESCRIPTION_STATUS_CLOSED
@@ -149,7 +150,7 @@ class ClinicalServiceStub:
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
     visit that is not this patient's with this doctor), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
     """
-    ListPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.ListPrescriptionsRequest, _prescription_pb2.ListPrescriptionsResponse]
+    ListPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_list_pb2.ListPrescriptionsRequest, _prescription_list_pb2.ListPrescriptionsResponse]
     """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
     GetPrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.GetPrescriptionRequest, _prescription_pb2.GetPrescriptionResponse]
     """Gets one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
@@ -168,7 +169,7 @@ class ClinicalServiceStub:
     """Updates the fields that the request sets in the calling patient's own record. `version` is required to replace or
     remove an allergy. Errors: VALIDATION_FAILED, VERSION_CONFLICT.
     """
-    ListMyPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.ListMyPrescriptionsRequest, _prescription_pb2.ListMyPrescriptionsResponse]
+    ListMyPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_list_pb2.ListMyPrescriptionsRequest, _prescription_list_pb2.ListMyPrescriptionsResponse]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
     RequestHistoryAccess: _grpc.UnaryUnaryMultiCallable[_history_pb2.RequestHistoryAccessRequest, _history_pb2.RequestHistoryAccessResponse]
     """Emails the calling patient a code that opens the medical history in this session. A new code replaces the previous
@@ -192,8 +193,7 @@ class ClinicalServiceStub:
     """
     ListMyRecordVersions: _grpc.UnaryUnaryMultiCallable[_record_version_pb2.ListMyRecordVersionsRequest, _record_version_pb2.ListMyRecordVersionsResponse]
     """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
-    last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
-    PAGE_TOKEN_INVALID.
+    last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess opened it in this session, PAGE_TOKEN_INVALID.
     """
     GetQrCode: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeRequest, _qr_code_pb2.GetQrCodeResponse]
     """Gets a prescription's current QR code, as text and as an image. Only its patient and its doctor may read it.
@@ -242,7 +242,7 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
     visit that is not this patient's with this doctor), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
     """
-    ListPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_pb2.ListPrescriptionsRequest, _prescription_pb2.ListPrescriptionsResponse]  # type: ignore[assignment]
+    ListPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_list_pb2.ListPrescriptionsRequest, _prescription_list_pb2.ListPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
     GetPrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.GetPrescriptionRequest, _prescription_pb2.GetPrescriptionResponse]  # type: ignore[assignment]
     """Gets one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
@@ -261,7 +261,7 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Updates the fields that the request sets in the calling patient's own record. `version` is required to replace or
     remove an allergy. Errors: VALIDATION_FAILED, VERSION_CONFLICT.
     """
-    ListMyPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_pb2.ListMyPrescriptionsRequest, _prescription_pb2.ListMyPrescriptionsResponse]  # type: ignore[assignment]
+    ListMyPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_list_pb2.ListMyPrescriptionsRequest, _prescription_list_pb2.ListMyPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
     RequestHistoryAccess: _aio.UnaryUnaryMultiCallable[_history_pb2.RequestHistoryAccessRequest, _history_pb2.RequestHistoryAccessResponse]  # type: ignore[assignment]
     """Emails the calling patient a code that opens the medical history in this session. A new code replaces the previous
@@ -285,8 +285,7 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """
     ListMyRecordVersions: _aio.UnaryUnaryMultiCallable[_record_version_pb2.ListMyRecordVersionsRequest, _record_version_pb2.ListMyRecordVersionsResponse]  # type: ignore[assignment]
     """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
-    last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
-    PAGE_TOKEN_INVALID.
+    last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess opened it in this session, PAGE_TOKEN_INVALID.
     """
     GetQrCode: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeRequest, _qr_code_pb2.GetQrCodeResponse]  # type: ignore[assignment]
     """Gets a prescription's current QR code, as text and as an image. Only its patient and its doctor may read it.
@@ -366,9 +365,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListPrescriptions(
         self,
-        request: _prescription_pb2.ListPrescriptionsRequest,
+        request: _prescription_list_pb2.ListPrescriptionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_prescription_pb2.ListPrescriptionsResponse, _abc.Awaitable[_prescription_pb2.ListPrescriptionsResponse]]:
+    ) -> _typing.Union[_prescription_list_pb2.ListPrescriptionsResponse, _abc.Awaitable[_prescription_list_pb2.ListPrescriptionsResponse]]:
         """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
@@ -427,9 +426,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListMyPrescriptions(
         self,
-        request: _prescription_pb2.ListMyPrescriptionsRequest,
+        request: _prescription_list_pb2.ListMyPrescriptionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_prescription_pb2.ListMyPrescriptionsResponse, _abc.Awaitable[_prescription_pb2.ListMyPrescriptionsResponse]]:
+    ) -> _typing.Union[_prescription_list_pb2.ListMyPrescriptionsResponse, _abc.Awaitable[_prescription_list_pb2.ListMyPrescriptionsResponse]]:
         """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
@@ -489,8 +488,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_record_version_pb2.ListMyRecordVersionsResponse, _abc.Awaitable[_record_version_pb2.ListMyRecordVersionsResponse]]:
         """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
-        last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
-        PAGE_TOKEN_INVALID.
+        last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess opened it in this session, PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod

@@ -224,6 +224,7 @@ class Prescription(_message.Message):
     PATIENT_EMAIL_STATUS_FIELD_NUMBER: _builtins.int
     SUSPENDED_AT_FIELD_NUMBER: _builtins.int
     PRESCRIBER_INACTIVE_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -248,6 +249,10 @@ class Prescription(_message.Message):
     """The patient's reachability by emails about this prescription."""
     prescriber_inactive: _builtins.bool
     """True if the account of the doctor who wrote it is deactivated; absent otherwise."""
+    valid_from: _builtins.str
+    """The first day on which pharmacies can dispense it, `YYYY-MM-DD`, in the hospital's time zone; absent if it was valid
+    from its creation.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrescriptionItem]:
         """The medicines, in their original order."""
@@ -293,14 +298,20 @@ class Prescription(_message.Message):
         patient_email_status: _patient_pb2.PatientEmailStatus.ValueType = ...,
         suspended_at: _timestamp_pb2.Timestamp | None = ...,
         prescriber_inactive: _builtins.bool | None = ...,
+        valid_from: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code", "suspended_at", b"suspended_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "_valid_from", b"_valid_from", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code", "suspended_at", b"suspended_at", "valid_from", b"valid_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "doctor_notes", b"doctor_notes", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "patient_email_status", b"patient_email_status", "patient_id", b"patient_id", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "suspended_at", b"suspended_at", "visit_id", b"visit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "_valid_from", b"_valid_from", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "doctor_notes", b"doctor_notes", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "patient_email_status", b"patient_email_status", "patient_id", b"patient_id", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "suspended_at", b"suspended_at", "valid_from", b"valid_from", "visit_id", b"visit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__prescriber_inactive: _TypeAlias = _typing.Literal["prescriber_inactive"]  # noqa: Y015
     _WhichOneofArgType__prescriber_inactive: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive"]  # noqa: Y015
+    _WhichOneofReturnType__valid_from: _TypeAlias = _typing.Literal["valid_from"]  # noqa: Y015
+    _WhichOneofArgType__valid_from: _TypeAlias = _typing.Literal["_valid_from", b"_valid_from"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__prescriber_inactive) -> _WhichOneofReturnType__prescriber_inactive | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_from) -> _WhichOneofReturnType__valid_from | None: ...
 
 Global___Prescription: _TypeAlias = Prescription  # noqa: Y015
 
@@ -322,6 +333,7 @@ class PatientPrescription(_message.Message):
     FULFILLED_AT_FIELD_NUMBER: _builtins.int
     STATUS_REASON_FIELD_NUMBER: _builtins.int
     SUSPENDED_AT_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -334,6 +346,10 @@ class PatientPrescription(_message.Message):
     """The prescription's state."""
     status_reason: _builtins.str
     """The reason for rejecting or cancelling it; empty otherwise."""
+    valid_from: _builtins.str
+    """The first day on which pharmacies can dispense it, `YYYY-MM-DD`, in the hospital's time zone; absent if it was valid
+    from its creation.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrescriptionItem]:
         """The medicines, in their original order."""
@@ -373,12 +389,15 @@ class PatientPrescription(_message.Message):
         fulfilled_at: _timestamp_pb2.Timestamp | None = ...,
         status_reason: _builtins.str = ...,
         suspended_at: _timestamp_pb2.Timestamp | None = ...,
+        valid_from: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code", "suspended_at", b"suspended_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_valid_from", b"_valid_from", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code", "suspended_at", b"suspended_at", "valid_from", b"valid_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "suspended_at", b"suspended_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_valid_from", b"_valid_from", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "suspended_at", b"suspended_at", "valid_from", b"valid_from"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__valid_from: _TypeAlias = _typing.Literal["valid_from"]  # noqa: Y015
+    _WhichOneofArgType__valid_from: _TypeAlias = _typing.Literal["_valid_from", b"_valid_from"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_from) -> _WhichOneofReturnType__valid_from | None: ...
 
 Global___PatientPrescription: _TypeAlias = PatientPrescription  # noqa: Y015
 
@@ -393,6 +412,8 @@ class CreatePrescriptionRequest(_message.Message):
     DIAGNOSIS_FIELD_NUMBER: _builtins.int
     DOCTOR_NOTES_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
+    VALID_DAYS_FIELD_NUMBER: _builtins.int
     patient_id: _builtins.str
     """The patient's id."""
     visit_id: _builtins.str
@@ -401,6 +422,15 @@ class CreatePrescriptionRequest(_message.Message):
     """The diagnosis."""
     doctor_notes: _builtins.str
     """Notes that only the caller sees."""
+    valid_from: _builtins.str
+    """The first day on which pharmacies can dispense it, `YYYY-MM-DD`, in the hospital's time zone: from today to 365 days
+    ahead. It begins at midnight. Today or left out: the prescription is valid at once.
+    """
+    valid_days: _builtins.int
+    """The number of days for which it is valid, 1 to 365; the hospital's setting if left out. From a later `valid_from`,
+    these are calendar days: the first and the last one count in full. A prescription that is valid at once expires
+    this number of times 24 hours after its creation.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___NewPrescriptionItem]:
         """The medicines."""
@@ -413,17 +443,27 @@ class CreatePrescriptionRequest(_message.Message):
         diagnosis: _builtins.str = ...,
         doctor_notes: _builtins.str | None = ...,
         items: _abc.Iterable[Global___NewPrescriptionItem] | None = ...,
+        valid_from: _builtins.str | None = ...,
+        valid_days: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes", "_visit_id", b"_visit_id", "doctor_notes", b"doctor_notes", "visit_id", b"visit_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes", "_valid_days", b"_valid_days", "_valid_from", b"_valid_from", "_visit_id", b"_visit_id", "doctor_notes", b"doctor_notes", "valid_days", b"valid_days", "valid_from", b"valid_from", "visit_id", b"visit_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes", "_visit_id", b"_visit_id", "diagnosis", b"diagnosis", "doctor_notes", b"doctor_notes", "items", b"items", "patient_id", b"patient_id", "visit_id", b"visit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes", "_valid_days", b"_valid_days", "_valid_from", b"_valid_from", "_visit_id", b"_visit_id", "diagnosis", b"diagnosis", "doctor_notes", b"doctor_notes", "items", b"items", "patient_id", b"patient_id", "valid_days", b"valid_days", "valid_from", b"valid_from", "visit_id", b"visit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__doctor_notes: _TypeAlias = _typing.Literal["doctor_notes"]  # noqa: Y015
     _WhichOneofArgType__doctor_notes: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes"]  # noqa: Y015
+    _WhichOneofReturnType__valid_days: _TypeAlias = _typing.Literal["valid_days"]  # noqa: Y015
+    _WhichOneofArgType__valid_days: _TypeAlias = _typing.Literal["_valid_days", b"_valid_days"]  # noqa: Y015
+    _WhichOneofReturnType__valid_from: _TypeAlias = _typing.Literal["valid_from"]  # noqa: Y015
+    _WhichOneofArgType__valid_from: _TypeAlias = _typing.Literal["_valid_from", b"_valid_from"]  # noqa: Y015
     _WhichOneofReturnType__visit_id: _TypeAlias = _typing.Literal["visit_id"]  # noqa: Y015
     _WhichOneofArgType__visit_id: _TypeAlias = _typing.Literal["_visit_id", b"_visit_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__doctor_notes) -> _WhichOneofReturnType__doctor_notes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_days) -> _WhichOneofReturnType__valid_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_from) -> _WhichOneofReturnType__valid_from | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__visit_id) -> _WhichOneofReturnType__visit_id | None: ...
 
@@ -539,105 +579,6 @@ class CreatePrescriptionResponse(_message.Message):
 Global___CreatePrescriptionResponse: _TypeAlias = CreatePrescriptionResponse  # noqa: Y015
 
 @_typing.final
-class ListPrescriptionsRequest(_message.Message):
-    """Request of ListPrescriptions."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATUS_FIELD_NUMBER: _builtins.int
-    PATIENT_ID_FIELD_NUMBER: _builtins.int
-    FROM_DATE_FIELD_NUMBER: _builtins.int
-    TO_DATE_FIELD_NUMBER: _builtins.int
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    patient_id: _builtins.str
-    """Only prescriptions of this patient."""
-    from_date: _builtins.str
-    """The first day of creation, `YYYY-MM-DD`, in the hospital's time zone."""
-    to_date: _builtins.str
-    """The last day of creation, `YYYY-MM-DD`, in the hospital's time zone."""
-    page_size: _builtins.int
-    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
-    page_token: _builtins.str
-    """The `next_page_token` of the previous page; left out for the first page."""
-    @_builtins.property
-    def status(self) -> _containers.RepeatedScalarFieldContainer[Global___PrescriptionStatus.ValueType]:
-        """Only prescriptions in one of these states."""
-
-    def __init__(
-        self,
-        *,
-        status: _abc.Iterable[Global___PrescriptionStatus.ValueType] | None = ...,
-        patient_id: _builtins.str | None = ...,
-        from_date: _builtins.str | None = ...,
-        to_date: _builtins.str | None = ...,
-        page_size: _builtins.int | None = ...,
-        page_token: _builtins.str | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_patient_id", b"_patient_id", "_to_date", b"_to_date", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "patient_id", b"patient_id", "to_date", b"to_date"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_patient_id", b"_patient_id", "_to_date", b"_to_date", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "patient_id", b"patient_id", "status", b"status", "to_date", b"to_date"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__from_date: _TypeAlias = _typing.Literal["from_date"]  # noqa: Y015
-    _WhichOneofArgType__from_date: _TypeAlias = _typing.Literal["_from_date", b"_from_date"]  # noqa: Y015
-    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
-    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
-    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
-    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
-    _WhichOneofReturnType__patient_id: _TypeAlias = _typing.Literal["patient_id"]  # noqa: Y015
-    _WhichOneofArgType__patient_id: _TypeAlias = _typing.Literal["_patient_id", b"_patient_id"]  # noqa: Y015
-    _WhichOneofReturnType__to_date: _TypeAlias = _typing.Literal["to_date"]  # noqa: Y015
-    _WhichOneofArgType__to_date: _TypeAlias = _typing.Literal["_to_date", b"_to_date"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__from_date) -> _WhichOneofReturnType__from_date | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__patient_id) -> _WhichOneofReturnType__patient_id | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_date) -> _WhichOneofReturnType__to_date | None: ...
-
-Global___ListPrescriptionsRequest: _TypeAlias = ListPrescriptionsRequest  # noqa: Y015
-
-@_typing.final
-class ListPrescriptionsResponse(_message.Message):
-    """A page of prescriptions."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
-    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
-    next_page_token: _builtins.str
-    """The token of the next page; empty on the last page."""
-    total_size: _builtins.int
-    """The number of prescriptions that match the filter, exact up to 1,000."""
-    total_size_is_minimum: _builtins.bool
-    """True if more entries match than `total_size` states."""
-    @_builtins.property
-    def prescriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Prescription]:
-        """The prescriptions, newest first."""
-
-    def __init__(
-        self,
-        *,
-        prescriptions: _abc.Iterable[Global___Prescription] | None = ...,
-        next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
-        total_size_is_minimum: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "prescriptions", b"prescriptions", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListPrescriptionsResponse: _TypeAlias = ListPrescriptionsResponse  # noqa: Y015
-
-@_typing.final
 class GetPrescriptionRequest(_message.Message):
     """Request of GetPrescription."""
 
@@ -732,78 +673,3 @@ class CancelPrescriptionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelPrescriptionResponse: _TypeAlias = CancelPrescriptionResponse  # noqa: Y015
-
-@_typing.final
-class ListMyPrescriptionsRequest(_message.Message):
-    """Request of ListMyPrescriptions."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATUS_FIELD_NUMBER: _builtins.int
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    page_size: _builtins.int
-    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
-    page_token: _builtins.str
-    """The `next_page_token` of the previous page; left out for the first page."""
-    @_builtins.property
-    def status(self) -> _containers.RepeatedScalarFieldContainer[Global___PrescriptionStatus.ValueType]:
-        """Only prescriptions in one of these states."""
-
-    def __init__(
-        self,
-        *,
-        status: _abc.Iterable[Global___PrescriptionStatus.ValueType] | None = ...,
-        page_size: _builtins.int | None = ...,
-        page_token: _builtins.str | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
-    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
-    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
-    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
-
-Global___ListMyPrescriptionsRequest: _TypeAlias = ListMyPrescriptionsRequest  # noqa: Y015
-
-@_typing.final
-class ListMyPrescriptionsResponse(_message.Message):
-    """A page of prescriptions."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
-    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
-    next_page_token: _builtins.str
-    """The token of the next page; empty on the last page."""
-    total_size: _builtins.int
-    """The number of prescriptions that match the filter, exact up to 1,000."""
-    total_size_is_minimum: _builtins.bool
-    """True if more entries match than `total_size` states."""
-    @_builtins.property
-    def prescriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PatientPrescription]:
-        """The prescriptions, newest first."""
-
-    def __init__(
-        self,
-        *,
-        prescriptions: _abc.Iterable[Global___PatientPrescription] | None = ...,
-        next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
-        total_size_is_minimum: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "prescriptions", b"prescriptions", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListMyPrescriptionsResponse: _TypeAlias = ListMyPrescriptionsResponse  # noqa: Y015

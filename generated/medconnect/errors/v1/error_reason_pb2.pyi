@@ -180,6 +180,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SECOND_ADMIN_REQUIRED: _ErrorReason.ValueType  # 68
     """The caller created the account, and there is another active admin: that one must verify it."""
+    ERROR_REASON_NOT_YET_VALID: _ErrorReason.ValueType  # 69
+    """The prescription cannot be dispensed before the day that `validFrom` states, `YYYY-MM-DD`, in the hospital's time
+    zone.
+    """
     ERROR_REASON_LICENSE_TAKEN: _ErrorReason.ValueType  # 70
     """Another active account has this licence, by its issuer and number. `accountId` is that account's id, for admins."""
 
@@ -336,6 +340,10 @@ that of another one, over REST `retry-after`. Patients counted within the hour c
 """
 ERROR_REASON_SECOND_ADMIN_REQUIRED: ErrorReason.ValueType  # 68
 """The caller created the account, and there is another active admin: that one must verify it."""
+ERROR_REASON_NOT_YET_VALID: ErrorReason.ValueType  # 69
+"""The prescription cannot be dispensed before the day that `validFrom` states, `YYYY-MM-DD`, in the hospital's time
+zone.
+"""
 ERROR_REASON_LICENSE_TAKEN: ErrorReason.ValueType  # 70
 """Another active account has this licence, by its issuer and number. `accountId` is that account's id, for admins."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

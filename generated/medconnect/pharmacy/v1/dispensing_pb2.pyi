@@ -100,6 +100,7 @@ class PharmacyPrescription(_message.Message):
     PRESCRIBER_INACTIVE_FIELD_NUMBER: _builtins.int
     PATIENT_ALLERGY_STATUS_FIELD_NUMBER: _builtins.int
     PATIENT_ALLERGIES_ASKED_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -126,6 +127,10 @@ class PharmacyPrescription(_message.Message):
     """
     patient_allergy_status: _allergies_pb2.AllergyStatus.ValueType
     """What is known about the patient's allergies."""
+    valid_from: _builtins.str
+    """The first day on which it can be dispensed, `YYYY-MM-DD`, in the hospital's time zone; absent if it was valid from
+    its creation.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_prescription_pb2.PrescriptionItem]:
         """The medicines, in their original order."""
@@ -176,14 +181,20 @@ class PharmacyPrescription(_message.Message):
         prescriber_inactive: _builtins.bool | None = ...,
         patient_allergy_status: _allergies_pb2.AllergyStatus.ValueType = ...,
         patient_allergies_asked: _allergies_pb2.AllergiesAsked | None = ...,
+        valid_from: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "patient_allergies_asked", b"patient_allergies_asked", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "_valid_from", b"_valid_from", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "patient_allergies_asked", b"patient_allergies_asked", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code", "valid_from", b"valid_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_license_number", b"doctor_license_number", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "items", b"items", "patient_allergies", b"patient_allergies", "patient_allergies_asked", b"patient_allergies_asked", "patient_allergy_status", b"patient_allergy_status", "patient_date_of_birth", b"patient_date_of_birth", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "_valid_from", b"_valid_from", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_license_number", b"doctor_license_number", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "items", b"items", "patient_allergies", b"patient_allergies", "patient_allergies_asked", b"patient_allergies_asked", "patient_allergy_status", b"patient_allergy_status", "patient_date_of_birth", b"patient_date_of_birth", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "valid_from", b"valid_from"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__prescriber_inactive: _TypeAlias = _typing.Literal["prescriber_inactive"]  # noqa: Y015
     _WhichOneofArgType__prescriber_inactive: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive"]  # noqa: Y015
+    _WhichOneofReturnType__valid_from: _TypeAlias = _typing.Literal["valid_from"]  # noqa: Y015
+    _WhichOneofArgType__valid_from: _TypeAlias = _typing.Literal["_valid_from", b"_valid_from"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__prescriber_inactive) -> _WhichOneofReturnType__prescriber_inactive | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_from) -> _WhichOneofReturnType__valid_from | None: ...
 
 Global___PharmacyPrescription: _TypeAlias = PharmacyPrescription  # noqa: Y015
 

@@ -102,16 +102,17 @@ class PharmacyServiceServicer:
     def ScanQrCode(self, request, context):
         """Scans a prescription's QR code. The first scan moves a pending prescription to scanned. Errors: QR_CODE_INVALID,
         QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LookupPrescriptions(self, request, context):
-        """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number. The
-        lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a
-        single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+        """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number, without
+        those that are not valid yet. The lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID,
+        RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

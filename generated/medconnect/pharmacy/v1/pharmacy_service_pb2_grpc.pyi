@@ -77,12 +77,13 @@ class PharmacyServiceStub:
     ScanQrCode: _grpc.UnaryUnaryMultiCallable[_scan_pb2.ScanQrCodeRequest, _scan_pb2.ScanQrCodeResponse]
     """Scans a prescription's QR code. The first scan moves a pending prescription to scanned. Errors: QR_CODE_INVALID,
     QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-    PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+    PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
     """
     LookupPrescriptions: _grpc.UnaryUnaryMultiCallable[_scan_pb2.LookupPrescriptionsRequest, _scan_pb2.LookupPrescriptionsResponse]
-    """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number. The
-    lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a
-    single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+    """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number, without
+    those that are not valid yet. The lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID,
+    RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
     """
     ValidatePrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]
     """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
@@ -135,12 +136,13 @@ class PharmacyServiceAsyncStub(PharmacyServiceStub):
     ScanQrCode: _aio.UnaryUnaryMultiCallable[_scan_pb2.ScanQrCodeRequest, _scan_pb2.ScanQrCodeResponse]  # type: ignore[assignment]
     """Scans a prescription's QR code. The first scan moves a pending prescription to scanned. Errors: QR_CODE_INVALID,
     QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-    PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+    PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
     """
     LookupPrescriptions: _aio.UnaryUnaryMultiCallable[_scan_pb2.LookupPrescriptionsRequest, _scan_pb2.LookupPrescriptionsResponse]  # type: ignore[assignment]
-    """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number. The
-    lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a
-    single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+    """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number, without
+    those that are not valid yet. The lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID,
+    RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
     """
     ValidatePrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]  # type: ignore[assignment]
     """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
@@ -196,7 +198,7 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_scan_pb2.ScanQrCodeResponse, _abc.Awaitable[_scan_pb2.ScanQrCodeResponse]]:
         """Scans a prescription's QR code. The first scan moves a pending prescription to scanned. Errors: QR_CODE_INVALID,
         QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+        PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
         """
 
     @_abc_1.abstractmethod
@@ -205,9 +207,10 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scan_pb2.LookupPrescriptionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_scan_pb2.LookupPrescriptionsResponse, _abc.Awaitable[_scan_pb2.LookupPrescriptionsResponse]]:
-        """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number. The
-        lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a
-        single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED.
+        """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number, without
+        those that are not valid yet. The lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID,
+        RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED, PRESCRIPTION_CLOSED, NOT_YET_VALID.
         """
 
     @_abc_1.abstractmethod

@@ -33,8 +33,18 @@ export default async function open(page) {
     ${form.around(html`
       ${visitAndDiagnosis(form, visits, page.query.get("visit"))}
       ${lines.show()}
+      ${validity(form)}
       <div class="actions">${form.button("Create prescription")}</div>
     `)}`);
+}
+
+function validity(form) {
+  const optional = true;
+  return html`<section class="card" aria-labelledby="validity">
+    <h2 id="validity">Validity</h2>
+    ${form.text("validFrom", "Valid from", { type: "date", optional, hint: "The first day on which pharmacies can dispense it, up to a year ahead. Empty: at once." })}
+    ${form.text("validDays", "Valid for days", { kind: "whole", optional, hint: "1 to 365 days. Empty: as long as your hospital has set." })}
+  </section>`;
 }
 
 function visitAndDiagnosis(form, visits, chosen) {
