@@ -144,8 +144,10 @@ def test_what_an_admin_may_not_do_is_said(actors: Actors, patient: Actor) -> Non
 
 
 def test_the_audit_tells_who_did_what(actors: Actors) -> None:
-    succeeded(actors, 200, "User retrieved successfully", f"GET /users/{actors.doctor.user_id}", actors.admin)
-    answered = succeeded(actors, 200, "Audit records retrieved successfully", "GET /audit?pageSize=1", actors.admin)
+    for _ in range(2):
+        succeeded(actors, 200, "User retrieved successfully", f"GET /users/{actors.doctor.user_id}", actors.admin)
+    newest = "GET /audit?event=account_read&pageSize=1"
+    answered = succeeded(actors, 200, "Audit records retrieved successfully", newest, actors.admin)
     entry = {
         "id": ID,
         "occurredAt": TIME,
@@ -166,5 +168,5 @@ def test_the_audit_tells_who_did_what(actors: Actors) -> None:
         "requestId": REQUEST_ID,
         "reason": "",
     }
-    assert answered.pop("totalSize") > 1
+    assert answered.pop("totalSize") >= 2
     assert answered == {"entries": [entry], "nextPageToken": PAGE_TOKEN, "totalSizeIsMinimum": False}
