@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import expect
 
 from tests.fixtures.actors import Actors
-from tests.fixtures.sender import Sender
+from tests.fixtures.sender import Sender, body
 from tests.web.conftest import Windows
 
 
@@ -27,7 +27,7 @@ def test_prescription_for_a_later_day_shows_it_to_everyone(windows: Windows, act
     page.get_by_role("button", name="Create prescription", exact=True).click()
     expect(page.locator("dt", has_text="Valid from")).to_be_visible()
     number = page.get_by_role("heading", level=1).inner_text()
-    assert words in sender.wait(patient.email, number).as_string()
+    assert words in body(sender.wait(patient.email, number), "plain")
 
     page = windows().sign_in(patient).go("/prescriptions").page
     expect(page.get_by_text("valid from")).to_be_visible()
