@@ -43,7 +43,7 @@ function validity(form) {
   return html`<section class="card" aria-labelledby="validity">
     <h2 id="validity">Validity</h2>
     ${form.text("validFrom", "Valid from", { type: "date", optional, hint: "The first day on which pharmacies can dispense it, up to a year ahead. Empty: at once." })}
-    ${form.text("validDays", "Valid for days", { kind: "whole", optional, hint: "1 to 365 days. Empty: as long as your hospital has set." })}
+    ${form.text("validDays", "Valid for (days)", { kind: "whole", optional, hint: "1 to 365 days. Empty: as long as your hospital has set." })}
   </section>`;
 }
 
