@@ -93,6 +93,8 @@ class EmailComposer:
             contents,
             knows_recipient=recipient.email_confirmed_at is not None and mail.kind is not EmailKind.EMAIL_CODE,
             detail=self._detail_for(mail, recipient, records),
+            hospital=records.hospitals.get(mail.prescription_id) if mail.prescription_id else None,
+            pharmacy=records.pharmacies.get(mail.prescription_id) if mail.prescription_id else None,
         )
         return build_message(mail, self._sender, self._renderer.write(mail.kind, contents), picture)
 

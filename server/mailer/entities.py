@@ -92,9 +92,23 @@ class DispensedMedicine:
 
 
 @dataclass(frozen=True, slots=True)
+class Workplace:
+    """A hospital or pharmacy as an email names it."""
+
+    name: str
+    phone: str
+    """Empty if the organisation states none."""
+
+    @property
+    def contact(self) -> str:
+        """The name, and the phone number if there is one."""
+        return ", ".join(filter(None, (self.name, self.phone)))
+
+
+@dataclass(frozen=True, slots=True)
 class Dispense:
     """One dispense: the pharmacy, the time and the medicines."""
 
-    pharmacy_name: str
+    pharmacy: Workplace
     occurred_at: datetime
     lines: tuple[DispensedMedicine, ...]

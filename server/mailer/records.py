@@ -12,8 +12,9 @@ from server.clinical.storage.patients import PatientRepository
 from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.db.unit_of_work import Transaction
 from server.errors import NotFound
-from server.mailer.entities import ClaimedEmail, Dispense
+from server.mailer.entities import ClaimedEmail, Dispense, Workplace
 from server.mailer.storage.dispenses import DispenseRepository
+from server.mailer.storage.workplaces import WorkplaceRepository
 from server.outbox.entities import EmailKind
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ OF_PRESCRIPTIONS: Final = frozenset(
     }
 )
 """The kinds of email that name a prescription."""
+STOPPED_BY_PHARMACIES: Final = frozenset({EmailKind.REJECTED, EmailKind.CLOSED})
+"""The kinds of email about what a pharmacy decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class Records:
     patients_by_account: Mapping[UUID, Patient]
     dispenses: Mapping[tuple[UUID, UUID], Dispense]
     """By prescription and entry in the pharmacies' log."""
+    hospitals: Mapping[UUID, Workplace]
+    """Those of the doctors who wrote the prescriptions, by prescription."""
+    pharmacies: Mapping[UUID, Workplace]
+    """Those that rejected or closed the prescriptions, by prescription."""
 
     def recipient(self, mail: ClaimedEmail) -> User:
         """Returns the account to which an email is sent."""
@@ -76,6 +83,7 @@ async def load(tx: Transaction, mails: Sequence[ClaimedEmail]) -> Records:
     prescriptions = await tx[PrescriptionRepository].by_ids(named) if named else {}
     patient_ids = {found.patient_id for found in prescriptions.values()}
     welcomed = {mail.recipient_id for mail in mails if mail.kind is EmailKind.WELCOME}
+    stopped = {mail.prescription_id for mail in mails if mail.kind in STOPPED_BY_PHARMACIES and mail.prescription_id}
     log_ids = {log_id for mail in mails if mail.kind is EmailKind.DISPENSED for log_id in _log_ids(mail)}
     return Records(
         accounts,
@@ -83,6 +91,8 @@ async def load(tx: Transaction, mails: Sequence[ClaimedEmail]) -> Records:
         await tx[PatientRepository].by_ids(patient_ids) if patient_ids else {},
         await tx[PatientRepository].by_users(welcomed) if welcomed else {},
         await tx[DispenseRepository].by_log_ids(log_ids) if log_ids else {},
+        await tx[WorkplaceRepository].hospitals(named) if named else {},
+        await tx[WorkplaceRepository].pharmacies(stopped) if stopped else {},
     )
 
 

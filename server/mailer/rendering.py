@@ -14,7 +14,7 @@ from markupsafe import Markup
 from server.auth.entities import SignInOrigin, User
 from server.clinical.entities import Patient, Prescription, PrescriptionItem, PrescriptionStatus
 from server.clinical.quantities import in_words
-from server.mailer.entities import Dispense, DispensedMedicine, EmailDetail
+from server.mailer.entities import Dispense, DispensedMedicine, EmailDetail, Workplace
 from server.mailer.message import RenderedEmail
 from server.outbox.entities import EmailKind
 
@@ -42,6 +42,10 @@ class TemplateData:
     prescription: Prescription | None = None
     dispense: Dispense | None = None
     """The dispense that the email reports."""
+    hospital: Workplace | None = None
+    """The hospital of the doctor who wrote the prescription."""
+    pharmacy: Workplace | None = None
+    """The pharmacy that rejected the prescription or closed its rest."""
     code_works: bool = False
     """True if pharmacies still accept the prescription's QR code."""
     invited: bool = False

@@ -22,8 +22,10 @@ from tests.fixtures.rendered_emails import (
     CODES,
     DOCTOR_USER,
     FULL,
+    HOSPITAL,
     NOW,
     PATIENT,
+    PHARMACY,
     PRESCRIPTION,
     contents_of,
     prescription_contents,
@@ -43,6 +45,7 @@ Your doctor Ana Costa has written a prescription for you.
   Patient:       Maria da Silva
   Prescription:  RX-20261126-7K3M9QTD
   Doctor:        Ana Costa
+  Hospital:      City Hospital, +49 341 5550100
   Diagnosis:     Acute sinusitis
   Valid until:   26 December 2026, 10:30 UTC
 
@@ -99,7 +102,7 @@ Hello Maria da Silva,
 A pharmacy has dispensed medicines of your prescription.
 
   Prescription:  RX-20261126-7K3M9QTD
-  Pharmacy:      Corner Pharmacy
+  Pharmacy:      Corner Pharmacy, +49 341 5550123
   When:          26 November 2026, 10:30 UTC
 
   - Amoxicillin: 21 capsules
@@ -118,6 +121,7 @@ Its QR code no longer works.
 
   Prescription:  RX-20261126-7K3M9QTD
   Patient:       Maria da Silva
+  Pharmacy:      Corner Pharmacy, +49 341 5550123
   When:          26 November 2026, 10:30 UTC
   Reason:        Wrong dose of Amoxicillin
 
@@ -134,6 +138,7 @@ longer works.
 
   Prescription:  RX-20261126-7K3M9QTD
   Patient:       Maria da Silva
+  Pharmacy:      Corner Pharmacy, +49 341 5550123
   When:          26 November 2026, 10:30 UTC
   Reason:        Wrong dose of Amoxicillin
 
@@ -215,8 +220,9 @@ def test_email_to_unconfirmed_address_reveals_only_the_number(kind: EmailKind) -
     seen = f"{letter.subject}\n{letter.text}\n{letter.html}"
     assert PRESCRIPTION.number in letter.subject
     assert PRESCRIPTION.number in letter.text
-    people = (PATIENT.full_name, PATIENT.reference_number, PRESCRIPTION.doctor_name, "Corner Pharmacy")
-    for revealing in (*people, "Acute sinusitis", "Amoxicillin", "500 mg", "Wrong dose", "cancel", "reject"):
+    people = (PATIENT.full_name, PATIENT.reference_number, PRESCRIPTION.doctor_name)
+    places = (HOSPITAL.name, HOSPITAL.phone, PHARMACY.name, PHARMACY.phone)
+    for revealing in (*people, *places, "Acute sinusitis", "Amoxicillin", "500 mg", "Wrong dose", "cancel", "reject"):
         assert revealing not in seen
 
 
